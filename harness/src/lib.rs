@@ -1,0 +1,9 @@
+//! The measurement stage: sensors, knobs, lease, executors, sweeps, statistics, tables and the virtual node.
+//!
+//! Everything that touches the machine sits behind a trait, so that the same sweep loop runs on real hardware, on a
+//! fixture tree and on the virtual node: [`clock::Clock`], [`sensor::Sensor`], [`knob::Knob`], [`executor::Executor`].
+
+pub mod clock;
+pub mod executor;
+pub mod knob;
+pub mod sensor;

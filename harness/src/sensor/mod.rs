@@ -1,0 +1,85 @@
+//! Sources of energy and power readings: one file each.
+//!
+//! A sensor is opened once from an injectable root, says what it covers and how finely, and is then read with the
+//! time of the reading. Turning readings into energy is not its business.
+
+use ergometer_record::{Component, Joules, Provenance, Seconds, Watts};
+
+/// What a sensor reports.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Quantity {
+    /// A running total. It may wrap: see [`SensorInfo::wrap`].
+    Energy(Joules),
+    /// An instantaneous or averaged power.
+    Power(Watts),
+}
+
+/// One reading with the time at which it was taken.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// On the clock that the caller passed in.
+    pub time: Seconds,
+    /// What was read.
+    pub quantity: Quantity,
+}
+
+/// What is known about a sensor once it is open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SensorInfo {
+    /// A stable name, such as `powercap:intel-rapl:0` or `nvml:0:energy`.
+    pub id: String,
+    /// What its values cover.
+    pub component: Component,
+    /// What its energies are called in results.
+    pub provenance: Provenance,
+    /// Time between updates; readings in between repeat the last value.
+    pub period: Seconds,
+    /// Smallest step of the value, in joules for counters and watts for powers.
+    pub resolution: f64,
+    /// The total at which a counter starts again from zero.
+    pub wrap: Option<Joules>,
+    /// Standard uncertainty of the gain, as a share (0.02 is 2 %).
+    pub gain_u: f64,
+}
+
+/// A sensor that could not be opened or read; the text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum SensorError {
+    /// It is not there.
+    #[error("{id} is not available here: {reason}")]
+    Missing {
+        /// Which sensor.
+        id: String,
+        /// Why.
+        reason: String,
+    },
+    /// It is there and may not be read.
+    #[error("{id} may not be read: {reason}; to allow it: {remedy}")]
+    NotPermitted {
+        /// Which sensor.
+        id: String,
+        /// What the system said.
+        reason: String,
+        /// The exact command.
+        remedy: String,
+    },
+    /// It answered with something that can't be understood, or stopped answering.
+    #[error("{id} failed: {reason}")]
+    Failed {
+        /// Which sensor.
+        id: String,
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// Reads energy or power with time.
+pub trait Sensor: Send {
+    /// What is known about it.
+    fn info(&self) -> &SensorInfo;
+    /// The present value, stamped by `clock` as close to the reading as possible.
+    ///
+    /// # Errors
+    /// The source vanished or answered nonsense.
+    fn read(&mut self, clock: &dyn crate::clock::Clock) -> Result<Reading, SensorError>;
+}

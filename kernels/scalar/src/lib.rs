@@ -1,0 +1,1 @@
+//! Scalar rungs of the CPU kernels, built without vectorisation.

@@ -1,0 +1,1 @@
+//! The CPU kernels of ergometer, per instruction-set tier, with their pinned pool.

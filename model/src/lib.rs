@@ -1,0 +1,1 @@
+//! Workload characterisation, device models, time-and-power models, calibration and validation.

@@ -1,0 +1,1 @@
+//! Cluster-scheduling simulation with calibrated oracles.

@@ -1,0 +1,1 @@
+//! ergometer: measure, understand, model and optimise the energy of compute hardware.

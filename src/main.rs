@@ -1,0 +1,2 @@
+//! The `ergometer` command.
+fn main() {}
