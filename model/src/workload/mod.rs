@@ -1,0 +1,26 @@
+//! What a training step does, counted: operations, bytes, launches and structure, before any device is named.
+//!
+//! A network is composed of typed [`layer`]s whose shapes are derived and checked; each layer writes its forward and
+//! backward operations into a [`Workload`]. Devices and models read only the [`Workload`] (thesis section 4.3.4).
+//!
+//! - [`op`]: one operation: unit, shape, FLOPs, bytes, launches, working set;
+//! - [`profile`]: the whole of one pass over one batch, and its totals;
+//! - [`optimizer`]: the update after the pass (equations 4.4 and 4.5);
+//! - [`features`]: the structural averages of equation 4.6;
+//! - [`preset`]: seven published networks with arguments.
+//!
+//! FLOPs of matrix products and convolutions follow PyTorch's `FlopCounterMode` (2 per multiply-add, nothing for
+//! biases), so that they can be compared as integers.
+
+pub mod error;
+pub mod features;
+pub mod op;
+pub mod optimizer;
+pub mod preset;
+pub mod profile;
+
+pub use error::WorkloadError;
+pub use features::Features;
+pub use op::{Op, OpClass, OpShape, Pass, Unit};
+pub use optimizer::{GradientStorage, Optimizer, OptimizerWork};
+pub use profile::Workload;
