@@ -7,3 +7,4 @@ pub mod clock;
 pub mod executor;
 pub mod knob;
 pub mod sensor;
+pub mod vnode;

@@ -1,5 +1,8 @@
 //! What runs a [`KernelSpec`]: `cpu`, `cuda`, `vnode`, `command`: one file each.
 
+pub mod command;
+pub mod vnode;
+
 use ergometer_record::{Hertz, KernelSpec, Seconds};
 
 /// A workload that could not be prepared or run.
