@@ -3,6 +3,18 @@
 //! A knob does four things: say what is allowed, read, write, reset. It never decides and never remembers: holding and
 //! restoring belong to the lease, which is also why every knob can be opened again from its id alone.
 
+pub mod cpufreq;
+pub mod file;
+pub mod hwmon;
+pub mod nvml;
+pub mod permission;
+pub mod powercap;
+pub mod registry;
+pub mod turbo;
+
+pub use permission::Permission;
+pub use registry::{Found, encode, open, probe};
+
 /// The values that a knob accepts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Allowed {

@@ -3,6 +3,18 @@
 //! A sensor is opened once from an injectable root, says what it covers and how finely, and is then read with the
 //! time of the reading. Turning readings into energy is not its business.
 
+pub mod dram;
+pub mod energy;
+pub mod hwmon;
+pub mod nvml;
+pub mod perf;
+pub mod powercap;
+pub mod roots;
+pub mod select;
+
+pub use roots::Roots;
+pub use select::{Selection, select};
+
 use ergometer_record::{Component, Joules, Provenance, Seconds, Watts};
 
 /// What a sensor reports.
@@ -82,4 +94,28 @@ pub trait Sensor: Send {
     /// # Errors
     /// The source vanished or answered nonsense.
     fn read(&mut self, clock: &dyn crate::clock::Clock) -> Result<Reading, SensorError>;
+}
+
+/// A sensor, or why there is none: never silently left out.
+pub type Found = Result<Box<dyn Sensor>, SensorError>;
+
+/// Looks for every sensor that ergometer knows, once; what is absent or may not be read comes back as its reason.
+///
+/// The same joules may be offered twice (a package by `perf` and by `powercap`): [`select`] keeps one a component.
+pub fn probe(roots: &Roots) -> Vec<Found> {
+    let mut found = perf::probe(roots);
+    found.extend(powercap::probe(roots));
+    let nvidia = nvml::probe(roots);
+    // Cards of other makers are numbered after NVIDIA's.
+    let cards = nvidia
+        .iter()
+        .flatten()
+        .filter(|s| s.info().component.domain == ergometer_record::measurement::Domain::Gpu)
+        .map(|s| s.info().component.index + 1)
+        .max()
+        .unwrap_or(0);
+    found.extend(nvidia);
+    found.extend(hwmon::probe(roots, cards));
+    found.push(dram::probe(roots));
+    found
 }
