@@ -6,5 +6,6 @@
 pub mod clock;
 pub mod executor;
 pub mod knob;
+pub mod lease;
 pub mod sensor;
 pub mod vnode;

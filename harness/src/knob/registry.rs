@@ -95,3 +95,21 @@ pub fn encode(knob: &dyn Knob, setting: &Setting) -> Result<Option<String>, Knob
         text => Ok(text),
     }
 }
+
+/// The levers whose fields `setting` names.
+pub fn levers(setting: &Setting) -> Vec<Lever> {
+    [
+        (setting.governor.is_some(), Lever::Governor),
+        (setting.epp.is_some(), Lever::Epp),
+        (setting.turbo.is_some(), Lever::Turbo),
+        (setting.cpu_min_hz.is_some(), Lever::CpuMin),
+        (setting.cpu_max_hz.is_some(), Lever::CpuMax),
+        (setting.cpu_cap_w.is_some(), Lever::CpuCap),
+        (setting.gpu_clock_hz.is_some(), Lever::GpuClock),
+        (setting.gpu_mem_clock_hz.is_some(), Lever::GpuMemClock),
+        (setting.gpu_cap_w.is_some(), Lever::GpuCap),
+    ]
+    .into_iter()
+    .filter_map(|(named, lever)| named.then_some(lever))
+    .collect()
+}

@@ -1,0 +1,247 @@
+//! Putting settings back: by the lease itself, by the guardian, and by `ergometer restore`.
+
+use super::failpoint::{self, Point};
+use super::journal::{self, Change, Event, Journal};
+use super::{LeaseError, locks};
+use crate::knob::{self, Knob, KnobError, Permission, registry};
+use crate::sensor::Roots;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What became of one knob.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It held our value and has its old one again.
+    Restored {
+        /// Our value.
+        from: String,
+        /// The old one.
+        to: String,
+    },
+    /// It had its old value already.
+    AlreadyBack {
+        /// The old value.
+        value: String,
+    },
+    /// Its old value was unknown: the driver's default was set.
+    Reset,
+    /// The process ended between writing and reading back, and a value was found that it did not ask for: most likely
+    /// ours, clipped by the hardware. It was replaced by the old one.
+    Replaced {
+        /// What stood there.
+        found: String,
+        /// What was asked for.
+        asked: String,
+        /// The old value, which is there again.
+        to: String,
+    },
+    /// Somebody else changed it meanwhile. It was left alone.
+    ChangedElsewhere {
+        /// What stands there.
+        found: String,
+        /// What the lease left.
+        ours: String,
+        /// What was there before the lease.
+        old: String,
+    },
+    /// The machine was started anew since, which set it to the value found. It was left alone.
+    Rebooted {
+        /// What stands there.
+        found: String,
+        /// What was there before the lease.
+        old: String,
+    },
+    /// It could not be put back; the journal is kept.
+    Failed {
+        /// Why, and what to do.
+        reason: String,
+    },
+}
+
+/// One knob of a report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Journal id.
+    pub knob: String,
+    /// What became of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What a restoration did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RestoreReport {
+    /// One a knob, in the order in which they were put back.
+    pub entries: Vec<Entry>,
+    /// Journals of leases whose process lives: nothing of theirs was touched.
+    pub alive: Vec<PathBuf>,
+    /// Journals that can't be understood, and damaged lines, in words.
+    pub problems: Vec<String>,
+}
+
+impl RestoreReport {
+    /// True when every knob that was changed is accounted for.
+    pub fn is_complete(&self) -> bool {
+        self.problems.is_empty() && !self.entries.iter().any(|e| matches!(e.outcome, Outcome::Failed { .. }))
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+        self.alive.extend(other.alive);
+        self.problems.extend(other.problems);
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let knob = &self.knob;
+        match &self.outcome {
+            Outcome::Restored { from, to } => write!(f, "{knob}: {from} -> {to}, as before"),
+            Outcome::AlreadyBack { value } => write!(f, "{knob}: {value}, nothing to do"),
+            Outcome::Reset => write!(f, "{knob}: reset to the driver's default (its old value can't be read)"),
+            Outcome::Replaced { found, asked, to } => write!(
+                f,
+                "{knob}: found {found} where {asked} had been asked for just before the end; replaced by {to}, as before"
+            ),
+            Outcome::ChangedElsewhere { found, ours, old } => write!(
+                f,
+                "{knob}: left at {found}, because somebody else changed it since (ergometer had set {ours}; before that it was {old})"
+            ),
+            Outcome::Rebooted { found, old } => {
+                write!(f, "{knob}: left at {found}, which the machine's restart set (it was {old} before the lease)")
+            }
+            Outcome::Failed { reason } => write!(f, "{knob}: NOT restored: {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for RestoreReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.entries.is_empty() && self.alive.is_empty() && self.problems.is_empty() {
+            return write!(f, "nothing to restore");
+        }
+        let mut lines: Vec<String> = self.entries.iter().map(Entry::to_string).collect();
+        lines.extend(self.alive.iter().map(|p| format!("{}: its process still runs; left alone", p.display())));
+        lines.extend(self.problems.iter().cloned());
+        write!(f, "{}", lines.join("\n"))
+    }
+}
+
+/// Puts one knob back, unless somebody else changed it meanwhile.
+pub(crate) fn undo(knob: &mut dyn Knob, change: &Change, same_boot: bool) -> Outcome {
+    match try_undo(knob, change, same_boot) {
+        Ok(outcome) => outcome,
+        Err(error) => Outcome::Failed { reason: error.to_string() },
+    }
+}
+
+fn try_undo(knob: &mut dyn Knob, change: &Change, same_boot: bool) -> Result<Outcome, KnobError> {
+    let found = knob.read()?;
+    let (Some(found), Some(old)) = (found, change.old.clone()) else {
+        // Nothing to compare with. After a restart the driver's defaults hold anyway.
+        failpoint::pass(Point::DuringRestore);
+        knob.reset()?;
+        return Ok(Outcome::Reset);
+    };
+    if found == old {
+        return Ok(Outcome::AlreadyBack { value: old });
+    }
+    let ours = change.ours.contains(&found);
+    if !ours && !same_boot {
+        return Ok(Outcome::Rebooted { found, old });
+    }
+    if !ours && change.settled {
+        return Ok(Outcome::ChangedElsewhere { found, ours: change.ours.join(" or "), old });
+    }
+    failpoint::pass(Point::DuringRestore);
+    knob.write(&old)?;
+    match knob.read()? {
+        Some(now) if now != old => Err(KnobError::Failed {
+            id: knob.id().to_owned(),
+            reason: format!("{old} was written and {now} reads back"),
+        }),
+        _ if ours => Ok(Outcome::Restored { from: found, to: old }),
+        _ => Ok(Outcome::Replaced { found, asked: change.asked.clone(), to: old }),
+    }
+}
+
+/// Restores what one journal tells, newest change first, and deletes it when nothing failed. The caller holds its lock.
+pub(crate) fn restore_journal(
+    mut journal: Journal,
+    changes: &[Change],
+    damaged: &[usize],
+    mut undo_one: impl FnMut(&Change) -> Outcome,
+) -> RestoreReport {
+    let mut report = RestoreReport::default();
+    for change in changes.iter().rev() {
+        let outcome = undo_one(change);
+        if !matches!(outcome, Outcome::Failed { .. }) {
+            // If this line is lost, the next restoration finds the old value there: nothing depends on it but knobs
+            // that can't be read, which would be reset twice.
+            let _ = journal.append(&Event::Restored { knob: change.knob.clone() });
+        }
+        report.entries.push(Entry { knob: change.knob.clone(), outcome });
+    }
+    for line in damaged {
+        report.problems.push(format!(
+            "{}: line {line} can't be understood; check by hand what it changed, then delete the file",
+            journal.path().display()
+        ));
+    }
+    if report.is_complete() {
+        if let Err(error) = journal.remove() {
+            report.problems.push(error.to_string());
+        }
+    }
+    report
+}
+
+/// Opens each knob of a dead lease again and puts it back.
+pub(crate) fn restore_dead(
+    mut journal: Journal,
+    state_dir: &Path,
+    roots: Option<&Roots>,
+) -> Result<RestoreReport, LeaseError> {
+    let contents = journal.contents()?;
+    // The journal shows that control was allowed; the environment can still refuse it.
+    let roots = roots.unwrap_or(&contents.roots).clone().with_permission(Permission::AllowControl);
+    let mut held = Vec::new();
+    let mut devices: Vec<&str> = contents.changes.iter().map(|c| registry::device(&c.knob)).collect();
+    devices.sort_unstable();
+    devices.dedup();
+    for device in devices {
+        held.push(locks::take(state_dir, device, "restoring", Duration::from_secs(5))?);
+    }
+    let same_boot = contents.boot_id == journal::boot_id();
+    Ok(restore_journal(journal, &contents.changes, &contents.damaged, |change| {
+        match knob::open(&change.knob, &roots) {
+            Ok(mut knob) => undo(knob.as_mut(), change, same_boot),
+            Err(error) => Outcome::Failed { reason: error.to_string() },
+        }
+    }))
+}
+
+/// Undoes every setting that a killed process left behind: the command `ergometer restore`, for when the guardian died
+/// too (power cut, container stopped). Leases whose process lives are left alone. Harmless to repeat.
+///
+/// # Errors
+/// The state folder can't be read. What goes wrong with single journals and knobs is in the report.
+pub fn restore(state_dir: &Path, roots: &Roots) -> Result<RestoreReport, LeaseError> {
+    let mut report = RestoreReport::default();
+    // Newest first: of two leases left behind on one knob, the older one knows the value to go back to.
+    for path in journal::list(state_dir)?.into_iter().rev() {
+        let done = Journal::take_over(&path, false).and_then(|journal| match journal {
+            Some(journal) => restore_dead(journal, state_dir, Some(roots)),
+            None if path.exists() => Ok(RestoreReport { alive: vec![path.clone()], ..RestoreReport::default() }),
+            None => Ok(RestoreReport::default()),
+        });
+        match done {
+            Ok(done) => report.absorb(done),
+            Err(error) => report.problems.push(error.to_string()),
+        }
+    }
+    Ok(report)
+}
