@@ -2,11 +2,16 @@
 //!
 //! - [`workload`]: what a training step does, counted, before any device is named;
 //! - [`device`]: what is known about a GPU or CPU, and from where;
+//! - [`per_op`]: the default model, a smooth roofline per operation;
 //! - [`step`]: the question (work, device, setting) and its answer (time, power), as a trait.
 
 pub mod device;
+pub mod per_op;
 pub mod step;
+#[cfg(test)]
+mod testing;
 pub mod workload;
 
 pub use device::DeviceModel;
+pub use per_op::PerOp;
 pub use step::{ModelError, Phase, RunConfig, StepModel, StepPrediction};

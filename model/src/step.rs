@@ -130,3 +130,12 @@ pub enum ModelError {
     #[error("{0}")]
     Config(String),
 }
+
+/// Refuses a run of no GPUs or no passes.
+pub(crate) fn check_run(run: &RunConfig) -> Result<(), ModelError> {
+    let named = [("gpus", run.gpus), ("accumulation", run.accumulation)];
+    match named.iter().find(|(_, value)| *value == 0) {
+        Some((name, _)) => Err(ModelError::Config(format!("{name} is 0: a step needs at least 1"))),
+        None => Ok(()),
+    }
+}
