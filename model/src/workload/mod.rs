@@ -3,6 +3,7 @@
 //! A network is composed of typed [`layer`]s whose shapes are derived and checked; each layer writes its forward and
 //! backward operations into a [`Workload`]. Devices and models read only the [`Workload`] (thesis section 4.3.4).
 //!
+//! - [`layer`] and [`block`]: what networks are composed of; [`recorder`]: where they leave their operations;
 //! - [`op`]: one operation: unit, shape, FLOPs, bytes, launches, working set;
 //! - [`profile`]: the whole of one pass over one batch, and its totals;
 //! - [`optimizer`]: the update after the pass (equations 4.4 and 4.5);
@@ -12,15 +13,25 @@
 //! FLOPs of matrix products and convolutions follow PyTorch's `FlopCounterMode` (2 per multiply-add, nothing for
 //! biases), so that they can be compared as integers.
 
+pub mod block;
 pub mod error;
 pub mod features;
+pub mod layer;
+mod merge;
 pub mod op;
 pub mod optimizer;
 pub mod preset;
 pub mod profile;
+pub mod recorder;
+pub mod summary;
+pub mod tensor;
+pub mod work;
 
 pub use error::WorkloadError;
 pub use features::Features;
 pub use op::{Op, OpClass, OpShape, Pass, Unit};
 pub use optimizer::{GradientStorage, Optimizer, OptimizerWork};
 pub use profile::Workload;
+pub use recorder::Recorder;
+pub use summary::{Summary, SummaryRow};
+pub use tensor::Tensor;

@@ -137,6 +137,19 @@ impl OptimizerWork {
             launches: launches(tensors, optimizer.state_values()),
         }
     }
+
+    /// The same after FP16's loss scaling is undone: one more pass that divides each gradient and looks for overflow.
+    #[must_use]
+    pub fn with_unscaling(self, tensors: &[u64], gradients: GradientStorage) -> Self {
+        let parameters = tensors.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
+        let bytes = parameters.saturating_mul(gradients.bytes());
+        Self {
+            flops: self.flops.saturating_add(parameters),
+            bytes_read: self.bytes_read.saturating_add(bytes),
+            bytes_written: self.bytes_written.saturating_add(bytes),
+            launches: self.launches.saturating_add(launches(tensors, 0)),
+        }
+    }
 }
 
 /// Launches of a multi-tensor apply over parameter, gradient and `state` further lists: a launch is full when it has

@@ -1,5 +1,7 @@
 //! The arguments of a preset.
 
+use super::language::POSITIONS;
+use crate::workload::WorkloadError;
 use crate::workload::optimizer::{GradientStorage, Optimizer};
 use ergometer_record::Precision;
 use ergometer_record::provenance::UnknownName;
@@ -95,4 +97,35 @@ pub fn default_options(name: &str) -> Option<Options> {
         optimizer: Optimizer::AdamW,
         gradients: GradientStorage::F32,
     })
+}
+
+impl Options {
+    /// Whether the arguments are ones that the network can take.
+    pub(super) fn check(&self, network: &str) -> Result<(), WorkloadError> {
+        let refuse = |argument, found, allowed: String| {
+            Err(WorkloadError::Argument { network: network.to_owned(), argument, found, allowed })
+        };
+        if self.batch == 0 {
+            return refuse("batch", 0, "give at least one sample".to_owned());
+        }
+        let needs = |condition, argument, found, least: u64, most: u64| {
+            if condition && !(least..=most).contains(&found) {
+                let range = if most == u64::MAX { format!("at least {least}") } else { format!("{least} to {most}") };
+                return refuse(argument, found, format!("it takes {range}"));
+            }
+            Ok(())
+        };
+        let language = matches!(network, "bert-base" | "albert-base-v2" | "distilbert-base" | "tinyllama-1.1b");
+        let causal = network == "tinyllama-1.1b";
+        let least_image = match network {
+            "vgg16" => 32,
+            "vit-b16" => 16,
+            _ => 1,
+        };
+        needs(language && !causal, "sequence", self.sequence, 1, POSITIONS)?;
+        needs(causal, "sequence", self.sequence, 2, u64::MAX)?;
+        needs(language, "vocabulary", self.vocabulary, 1, u64::MAX)?;
+        needs(!language, "image", self.image, least_image, u64::MAX)?;
+        needs(!causal, "classes", self.classes, 1, u64::MAX)
+    }
 }
