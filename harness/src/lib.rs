@@ -4,8 +4,10 @@
 //! fixture tree and on the virtual node: [`clock::Clock`], [`sensor::Sensor`], [`knob::Knob`], [`executor::Executor`].
 
 pub mod clock;
+pub mod doctor;
 pub mod executor;
 pub mod knob;
 pub mod lease;
+pub mod meter;
 pub mod sensor;
 pub mod vnode;

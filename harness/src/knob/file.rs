@@ -71,6 +71,10 @@ impl Knob for FileKnob {
         };
         self.write(&value)
     }
+
+    fn file(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
 }
 
 /// The error of a file that could not be read.

@@ -144,4 +144,8 @@ pub trait Knob: Send {
     /// # Errors
     /// As [`Knob::write`].
     fn reset(&mut self) -> Result<(), KnobError>;
+    /// The file behind it, for those that are one: what decides who may write it.
+    fn file(&self) -> Option<&std::path::Path> {
+        None
+    }
 }

@@ -191,10 +191,10 @@ pub(crate) fn restore_journal(
             journal.path().display()
         ));
     }
-    if report.is_complete() {
-        if let Err(error) = journal.remove() {
-            report.problems.push(error.to_string());
-        }
+    if report.is_complete()
+        && let Err(error) = journal.remove()
+    {
+        report.problems.push(error.to_string());
     }
     report
 }
