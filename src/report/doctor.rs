@@ -1,5 +1,8 @@
 //! Section: what can be measured and controlled on this machine, and the command that fixes what can't.
 
+use super::Section;
+use super::html::{Cell, Table, escape};
+use super::plot::PlotError;
 use serde::{Deserialize, Serialize};
 
 /// The checks of `ergometer doctor`.
@@ -46,5 +49,74 @@ impl State {
             Self::Missing => "missing",
             Self::NotPermitted => "not permitted",
         }
+    }
+}
+
+impl Section for Doctor {
+    fn id(&self) -> &'static str {
+        "doctor"
+    }
+
+    fn title(&self) -> &'static str {
+        "What can be measured here"
+    }
+
+    fn html(&self) -> Result<String, PlotError> {
+        let mut out = String::new();
+        if !self.machine.is_empty() {
+            out.push_str(&format!("<p>{}</p>\n", escape(&self.machine)));
+        }
+        let count = |state| self.checks.iter().filter(|c| c.state == state).count();
+        let caption = format!(
+            "{} found, {} missing, {} not permitted",
+            count(State::Found),
+            count(State::Missing),
+            count(State::NotPermitted)
+        );
+        let mut table = Table::new(caption, &["What", "State", "Detail", "Command that fixes it"]);
+        let mut group = "";
+        for check in &self.checks {
+            if check.group != group {
+                group = &check.group;
+                table.heading(group);
+            }
+            let state = check.state.label();
+            let class = state.replace(' ', "-");
+            table.row(vec![
+                Cell::text(&check.name),
+                Cell::html(format!(r#"<span class="state {class}">{state}</span>"#)),
+                Cell::text(&check.detail).wide(),
+                check.fix.as_ref().map_or_else(|| Cell::text(""), Cell::code),
+            ]);
+        }
+        out.push_str(&table.finish());
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_have_words_and_fixes_are_escaped() {
+        let check = |name: &str, state, fix: Option<&str>| Check {
+            group: "sensors".into(),
+            name: name.into(),
+            state,
+            detail: "a < b".into(),
+            fix: fix.map(str::to_owned),
+        };
+        let doctor = Doctor {
+            machine: "cpu".into(),
+            checks: vec![
+                check("RAPL", State::NotPermitted, Some("sudo chmod a+r /sys & echo <ok>")),
+                check("TSC", State::Found, None),
+            ],
+        };
+        let html = doctor.html().unwrap();
+        assert!(html.contains("1 found, 0 missing, 1 not permitted"));
+        assert!(html.contains("a &lt; b") && html.contains("/sys &amp; echo &lt;ok&gt;"));
+        assert_eq!(html.matches("sensors").count(), 1, "the group's heading stands once");
     }
 }

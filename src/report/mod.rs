@@ -7,7 +7,11 @@
 
 mod calibration;
 mod doctor;
+mod html;
 mod kernels;
+mod number;
+mod page;
+mod plot;
 mod provenance;
 mod simulation;
 mod sweep;
@@ -15,17 +19,36 @@ mod value;
 
 pub use calibration::{Calibration, ErrorRow, Parameter, Prediction, Quantity};
 pub use doctor::{Check, Doctor, State};
-pub use kernels::{Characterisation, ComponentEnergy, KernelRow, Peak, PeakKind};
+pub use kernels::{Characterisation, ComponentEnergy, KernelRow, Peak, PeakKind, Share};
+pub use plot::PlotError;
 pub use provenance::{FileEntry, Footer, ManifestEntry, Statement};
 pub use simulation::{Metric, PolicyRow, Scenario};
 pub use sweep::{Gain, IdleModel, Sweep, SweepPoint, SweptKernel};
 pub use value::{Energy, Estimate, Origin};
 
-use ergometer_record::files::FileError;
+use ergometer_record::files::{self, FileError};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
-/// Everything that a report shows. Empty sections are left out and named as such in the last one.
+/// One part of the page, made from plain data. To add one: a file beside these with its data and this trait, a field
+/// in [`Report`], and a line in [`Report::sections`].
+pub trait Section {
+    /// The anchor, unique on the page.
+    fn id(&self) -> &'static str;
+
+    /// The heading.
+    fn title(&self) -> &'static str;
+
+    /// What stands under the heading.
+    ///
+    /// # Errors
+    /// The plotting library fails.
+    fn html(&self) -> Result<String, PlotError>;
+}
+
+/// Everything that a report shows. Empty sections are left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The title of the page.
@@ -81,7 +104,82 @@ pub enum ReportError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A plot failed.
+    #[error("the report was not written, because a plot could not be drawn: {0}")]
+    Plot(#[from] PlotError),
     /// Writing failed.
     #[error(transparent)]
     Write(#[from] FileError),
 }
+
+impl Report {
+    /// The sections that have something to show, in order.
+    pub fn sections(&self) -> Vec<&dyn Section> {
+        let mut sections: Vec<&dyn Section> = Vec::new();
+        if let Some(doctor) = &self.doctor {
+            sections.push(doctor);
+        }
+        if !self.kernels.is_empty() {
+            sections.push(&self.kernels);
+        }
+        if !self.sweeps.is_empty() {
+            sections.push(&self.sweeps);
+        }
+        if !self.calibrations.is_empty() {
+            sections.push(&self.calibrations);
+        }
+        if !self.scenarios.is_empty() {
+            sections.push(&self.scenarios);
+        }
+        sections.push(&self.footer);
+        sections
+    }
+}
+
+/// The page as HTML. The same report gives the same bytes.
+///
+/// # Errors
+/// The plotting library fails.
+pub fn to_html(report: &Report) -> Result<String, PlotError> {
+    page::page(report)
+}
+
+/// Writes the report, unless a file that ergometer did not write stands in its place.
+///
+/// # Errors
+/// [`ReportError::NotOurs`] for such a file; otherwise what could not be read, drawn or written.
+pub fn write(path: &Path, report: &Report) -> Result<(), ReportError> {
+    if may_replace(path)? { overwrite(path, report) } else { Err(ReportError::NotOurs { path: path.to_owned() }) }
+}
+
+/// Writes the report whatever stands in its place: what `--force` asks for.
+///
+/// # Errors
+/// What could not be drawn or written.
+pub fn overwrite(path: &Path, report: &Report) -> Result<(), ReportError> {
+    Ok(files::write_whole(path, to_html(report)?.as_bytes())?)
+}
+
+/// True when nothing stands at `path`, or a report that ergometer wrote: one with its generator tag in the head. To be
+/// asked before hours of work that end in a report.
+///
+/// # Errors
+/// [`ReportError::Unreadable`] when the place can't be looked at.
+pub fn may_replace(path: &Path) -> Result<bool, ReportError> {
+    let unreadable = |source| ReportError::Unreadable { path: path.to_owned(), source };
+    let kind = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(unreadable(error)),
+    };
+    // Opening a pipe or a device could wait forever.
+    if !kind.is_file() {
+        return Ok(false);
+    }
+    let mut head = Vec::new();
+    File::open(path).and_then(|file| file.take(1024).read_to_end(&mut head)).map_err(unreadable)?;
+    Ok(head.windows(page::MARKER.len()).any(|window| window == page::MARKER.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

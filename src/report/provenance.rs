@@ -1,5 +1,8 @@
 //! Section: what is measured and what is not, the runs behind the numbers, the files, and how to repeat it all.
 
+use super::Section;
+use super::html::{Cell, Table, badge, escape};
+use super::plot::PlotError;
 use super::value::Origin;
 use serde::{Deserialize, Serialize};
 
@@ -45,4 +48,53 @@ pub struct FileEntry {
     pub path: String,
     /// What it holds.
     pub what: String,
+}
+
+impl Section for Footer {
+    fn id(&self) -> &'static str {
+        "provenance"
+    }
+
+    fn title(&self) -> &'static str {
+        "Where the numbers come from"
+    }
+
+    fn html(&self) -> Result<String, PlotError> {
+        let mut out = String::new();
+        let mut table = Table::new("What is measured and what is not".to_owned(), &["Numbers", "Origin", "How"]);
+        for statement in &self.statements {
+            let origin = statement.origin.map_or_else(|| r#"<span class="absent">absent</span>"#.to_owned(), badge);
+            table.row(vec![Cell::text(&statement.what), Cell::html(origin), Cell::text(&statement.how).wide()]);
+        }
+        out.push_str(&table.finish());
+        let mut table = Table::new("Runs".to_owned(), &["Stage", "Manifest", ">Seed"]);
+        for run in &self.manifests {
+            table.row(vec![Cell::text(&run.stage), Cell::code(&run.id), Cell::text(run.seed.to_string()).right()]);
+        }
+        out.push_str(&table.finish());
+        let mut table = Table::new("Files written".to_owned(), &["File", "Content"]);
+        for file in &self.files {
+            table.row(vec![Cell::code(&file.path), Cell::text(&file.what).wide()]);
+        }
+        out.push_str(&table.finish());
+        if !self.reproduce.is_empty() {
+            out.push_str("<h3>To repeat it</h3>\n");
+            out.push_str(&format!("<pre><code>{}</code></pre>\n", escape(&self.reproduce.join("\n"))));
+        }
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_measured_is_said_to_be_absent() {
+        let statement = Statement { what: "CPU energy".into(), origin: None, how: "no RAPL".into() };
+        let footer = Footer { statements: vec![statement], ..Footer::default() };
+        let html = footer.html().unwrap();
+        assert!(html.contains(">absent<") && html.contains("no RAPL"));
+        assert!(html.contains("Runs: no data"));
+    }
 }
