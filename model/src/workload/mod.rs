@@ -23,6 +23,8 @@ pub mod optimizer;
 pub mod preset;
 pub mod profile;
 pub mod recorder;
+#[cfg(test)]
+mod reference;
 pub mod summary;
 pub mod tensor;
 pub mod work;

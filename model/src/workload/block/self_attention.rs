@@ -1,7 +1,7 @@
 //! Projections to queries, keys and values, and the attention between them.
 
 use crate::workload::WorkloadError;
-use crate::workload::layer::{Linear, RepeatHeads, Rotary, ScaledDotProduct};
+use crate::workload::layer::{Linear, Rotary, ScaledDotProduct};
 use crate::workload::recorder::Recorder;
 use crate::workload::tensor::Tensor;
 
@@ -53,9 +53,6 @@ impl SelfAttention<'_> {
             q = rec.layer("rotary_query", &Rotary, &q)?;
             k = rec.layer("rotary_key", &Rotary, &k)?;
         }
-        let repeat = RepeatHeads { times: heads / kv_heads };
-        let k = rec.layer("repeat_key", &repeat, &k)?;
-        let v = rec.layer("repeat_value", &repeat, &v)?;
         self.attention.apply(rec, &q, &k, &v)
     }
 }

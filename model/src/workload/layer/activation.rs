@@ -27,10 +27,28 @@ pub enum Activation {
     Sigmoid,
 }
 
-/// Pointwise kernels of `gelu_new`: cube, scale, add, scale, tanh, add one, halve, multiply.
-const GELU_NEW_FORWARD: u32 = 8;
-/// Their gradients: one each, one more for the product of two tensors and one more for the cube.
-const GELU_NEW_BACKWARD: u32 = 10;
+/// Kernels of `gelu_new`, and how many full tensors they read and write.
+struct Chain {
+    kernels: u32,
+    reads: u64,
+    writes: u64,
+}
+
+/// Cube, scale, add, scale, tanh, add one, halve, multiply.
+const GELU_NEW_FORWARD: Chain = Chain { kernels: 8, reads: 10, writes: 8 };
+/// Seven products (three of two tensors), a square, tanh's gradient, two sums.
+const GELU_NEW_BACKWARD: Chain = Chain { kernels: 11, reads: 17, writes: 11 };
+/// Most tensors that one kernel of the chains touches.
+const CHAIN_OPERANDS: u64 = 3;
+
+impl Chain {
+    fn work(&self, elements: u64, bytes: u64) -> Work {
+        let (read, written) = (self.reads * bytes, self.writes * bytes);
+        Work::pointwise(OpClass::Activation, elements, u64::from(self.kernels), read, written)
+            .launches(self.kernels)
+            .working_set(CHAIN_OPERANDS * bytes)
+    }
+}
 
 impl Activation {
     /// All variants.
@@ -48,12 +66,12 @@ impl Activation {
         }
     }
 
-    /// FLOPs per element and kernel, forward and backward.
+    /// FLOPs per element, forward and backward.
     fn flops(self) -> (u64, u64) {
         match self {
             Self::Relu => (1, 1),
             Self::Gelu => (5, 10),
-            Self::GeluNew => (1, 1),
+            Self::GeluNew => (8, 11),
             Self::Silu => (4, 7),
             Self::Tanh => (1, 3),
             Self::Sigmoid => (3, 3),
@@ -72,9 +90,11 @@ impl Layer for Activation {
         let bytes = input.bytes();
         rec.consume(input);
         let y = rec.tensor(input.shape().to_vec(), input.dtype(), input.requires_grad())?;
-        let kernels = if *self == Self::GeluNew { GELU_NEW_FORWARD } else { 1 };
-        for _ in 0..kernels {
-            rec.forward("", Work::pointwise(OpClass::Activation, y.elements(), forward, bytes, bytes))?;
+        let n = y.elements();
+        if *self == Self::GeluNew {
+            rec.forward("", GELU_NEW_FORWARD.work(n, bytes))?;
+        } else {
+            rec.forward("", Work::pointwise(OpClass::Activation, n, forward, bytes, bytes))?;
         }
         if !input.requires_grad() {
             return Ok(y);
@@ -82,11 +102,10 @@ impl Layer for Activation {
         rec.save(if self.saves_result() { &y } else { input });
         if *self == Self::GeluNew {
             // The cube keeps x, tanh its result, and the last product both of its factors.
-            rec.save_bytes(bytes.saturating_mul(3));
-        }
-        let kernels = if *self == Self::GeluNew { GELU_NEW_BACKWARD } else { 1 };
-        for _ in 0..kernels {
-            rec.backward("grad", Work::pointwise(OpClass::Activation, y.elements(), backward, 2 * bytes, bytes))?;
+            rec.save_bytes(3 * bytes);
+            rec.backward("grad", GELU_NEW_BACKWARD.work(n, bytes))?;
+        } else {
+            rec.backward("grad", Work::pointwise(OpClass::Activation, n, backward, 2 * bytes, bytes))?;
         }
         Ok(y)
     }

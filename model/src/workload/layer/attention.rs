@@ -1,6 +1,6 @@
 //! Scaled dot-product attention between heads.
 
-use super::{Contiguous, Dropout, Scale, Softmax, mask};
+use super::{Contiguous, Dropout, Layer, RepeatHeads, Scale, Softmax, mask};
 use crate::workload::WorkloadError;
 use crate::workload::op::{OpClass, OpShape, Unit};
 use crate::workload::recorder::Recorder;
@@ -22,7 +22,8 @@ pub enum Mask {
     Causal,
 }
 
-/// softmax(Q K^T / sqrt(d)) V for queries `[batch, heads, queries, d]` and keys and values `[batch, heads, keys, d]`.
+/// softmax(Q K^T / sqrt(d)) V for queries `[batch, heads, queries, d]` and keys and values
+/// `[batch, kv_heads, keys, d]`, whose heads are repeated until they are as many as those of the queries.
 ///
 /// Eager, two batched products forward (2 x 2 batch heads queries keys d FLOPs) and four backward; the scores go
 /// through memory at each step. Fused, one kernel that keeps the scores on chip: the same products forward, and five
@@ -49,14 +50,17 @@ impl ScaledDotProduct {
         let &[batch, heads, queries, d] = q.shape() else {
             return Err(rec.shape_error("queries of [batch, heads, tokens, head_dim]", q));
         };
-        let &[_, _, keys, _] = k.shape() else {
+        let &[_, kv_heads, keys, _] = k.shape() else {
             return Err(rec.shape_error("keys of [batch, heads, tokens, head_dim]", k));
         };
         for (name, tensor) in [("keys", k), ("values", v)] {
-            let expected = [batch, heads, keys, d];
+            let expected = [batch, kv_heads, keys, d];
             if tensor.shape() != expected {
                 return Err(rec.shape_error(&format!("{name} of {}", Shown(&expected)), tensor));
             }
+        }
+        if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
+            return Err(rec.shape_error(&format!("keys of as many heads as divide the {heads} of the queries"), k));
         }
         match self.backend {
             Backend::Eager => self.eager(rec, [q, k, v], [batch, heads, queries, keys, d]),
@@ -67,10 +71,9 @@ impl ScaledDotProduct {
     fn eager(&self, rec: &mut Recorder, [q, k, v]: [&Tensor; 3], e: [u64; 5]) -> Result<Tensor, WorkloadError> {
         let [batch, heads, queries, keys, d] = e;
         let groups = batch * heads;
-        // Heads lie between tokens and features in memory: the batched product needs each operand copied.
         let q = if self.scale_queries { rec.layer("scale", &Scale, q)? } else { q.clone() };
-        let q = self.operand(rec, "query.copy", &q, vec![groups, queries, d])?;
-        let k = self.operand(rec, "key.copy", k, vec![groups, keys, d])?;
+        let q = operand(rec, "query.copy", &q, vec![groups, queries, d])?;
+        let k = operand(rec, "key.copy", k, vec![groups, keys, d])?;
         let scores = product(rec, "scores", &q, &k, [groups, queries, keys, d])?;
         let mut scores = rec.view(&scores, vec![batch, heads, queries, keys])?;
         if !self.scale_queries {
@@ -88,21 +91,18 @@ impl ScaledDotProduct {
         }
         let weights = rec.to_compute(&weights)?;
         let weights = rec.view(&weights, vec![groups, queries, keys])?;
-        let v = self.operand(rec, "value.copy", v, vec![groups, keys, d])?;
+        let v = operand(rec, "value.copy", v, vec![groups, keys, d])?;
         let context = product(rec, "context", &weights, &v, [groups, queries, d, keys])?;
         rec.layer("context.copy", &Contiguous { shape: vec![batch, queries, heads * d] }, &context)
-    }
-
-    fn operand(&self, rec: &mut Recorder, name: &str, x: &Tensor, shape: Vec<u64>) -> Result<Tensor, WorkloadError> {
-        let x = rec.scope(name, |rec| rec.to_compute(x))?;
-        rec.layer(name, &Contiguous { shape }, &x)
     }
 
     fn fused(&self, rec: &mut Recorder, qkv: [&Tensor; 3], e: [u64; 5]) -> Result<Tensor, WorkloadError> {
         let [batch, heads, queries, keys, d] = e;
         let mut bytes = 0;
         for tensor in qkv {
-            let x = rec.to_compute(tensor)?;
+            let kv_heads = tensor.shape().get(1).copied().unwrap_or(heads);
+            let x = rec.layer("repeat", &RepeatHeads { times: heads / kv_heads }, tensor)?;
+            let x = rec.to_compute(&x)?;
             rec.consume(&x);
             rec.save(&x);
             bytes += x.bytes();
@@ -139,6 +139,24 @@ impl ScaledDotProduct {
     }
 }
 
+/// An operand of a batched product. In memory heads lie between tokens and features, so that it has to be copied,
+/// unless repeating its heads copies it anyway.
+fn operand(rec: &mut Recorder, name: &str, x: &Tensor, shape: Vec<u64>) -> Result<Tensor, WorkloadError> {
+    let repeats = match (shape.first(), x.shape()) {
+        (Some(groups), &[batch, heads, ..]) => groups / (batch * heads),
+        _ => 1,
+    };
+    rec.scope(name, |rec| {
+        if repeats > 1 {
+            let x = RepeatHeads { times: repeats }.apply(rec, x)?;
+            let x = rec.to_compute(&x)?;
+            return rec.view(&x, shape);
+        }
+        let x = rec.to_compute(x)?;
+        Contiguous { shape }.apply(rec, &x)
+    })
+}
+
 /// A batched product of two activations, `[groups, m, k]` by `[groups, k, n]`, whichever way the second one lies.
 fn product(rec: &mut Recorder, name: &str, a: &Tensor, b: &Tensor, e: [u64; 4]) -> Result<Tensor, WorkloadError> {
     let [groups, m, n, k] = e;
@@ -160,10 +178,12 @@ fn product(rec: &mut Recorder, name: &str, a: &Tensor, b: &Tensor, e: [u64; 4]) 
     })
 }
 
-/// Scores replaced where a one-byte mask says so; the gradient is zeroed in the same places.
+/// Scores replaced where a one-byte mask, compared anew in each layer, says so; the gradient is zeroed in the same places.
 fn fill(rec: &mut Recorder, x: &Tensor, mask_elements: u64) -> Result<Tensor, WorkloadError> {
     rec.consume(x);
     let y = rec.tensor(x.shape().to_vec(), x.dtype(), x.requires_grad())?;
+    let compare = Work::pointwise(OpClass::Elementwise, mask_elements, 1, 8 * mask_elements, mask_elements);
+    rec.forward("compare", compare)?;
     let work = Work::pointwise(OpClass::Elementwise, x.elements(), 0, x.bytes() + mask_elements, y.bytes());
     rec.forward("", work.clone())?;
     if x.requires_grad() {

@@ -27,8 +27,27 @@ impl Layer for Contiguous {
     }
 }
 
+/// Slices over whole axes, as indexing with `:` beside another index leaves them: views forward, but backward each
+/// zeroes a tensor of the input's size and copies the gradient into it.
+#[derive(Debug, Clone, Copy)]
+pub struct FullSlices {
+    /// How many.
+    pub times: u32,
+}
+
+impl Layer for FullSlices {
+    fn apply(&self, rec: &mut Recorder, input: &Tensor) -> Result<Tensor, WorkloadError> {
+        if input.requires_grad() && self.times > 0 {
+            let (times, bytes) = (u64::from(self.times), input.bytes());
+            let work = Work::copy(times * input.elements(), times * bytes, 2 * times * bytes);
+            rec.backward("grad", work.launches(2 * self.times).working_set(2 * bytes))?;
+        }
+        Ok(input.clone())
+    }
+}
+
 /// Each head of `[batch, heads, tokens, head_dim]` repeated, as grouped-query attention shares keys and values: a
-/// copy forward, a sum over the repetitions backward.
+/// copy forward; backward a sum over the repetitions, four full slices and a copy, as `repeat_kv` of transformers does.
 #[derive(Debug, Clone, Copy)]
 pub struct RepeatHeads {
     /// How often; 1 does nothing.
@@ -49,7 +68,10 @@ impl Layer for RepeatHeads {
         rec.forward("", Work::copy(y.elements(), input.bytes(), y.bytes()))?;
         if input.requires_grad() {
             let (rows, width) = (input.elements(), self.times);
-            rec.backward("grad", Work::by_rows(OpClass::Elementwise, rows, width, 1, y.bytes(), input.bytes()))?;
+            let sum = Work::by_rows(OpClass::Elementwise, rows, width, 1, y.bytes(), input.bytes());
+            rec.backward("grad", sum)?;
+            rec.layer("slices", &FullSlices { times: 4 }, input)?;
+            rec.backward("copy_grad", Work::copy(rows, input.bytes(), input.bytes()))?;
         }
         Ok(y)
     }
@@ -70,7 +92,7 @@ impl Layer for Flatten {
 }
 
 /// The first token of each sample, `[batch, tokens, width]` to `[batch, width]`: a view forward; backward the whole
-/// gradient is zeroed and one token of it set.
+/// gradient is zeroed and one token of it set, and the slice over the batch adds its own.
 #[derive(Debug, Clone, Copy)]
 pub struct FirstToken;
 
@@ -84,6 +106,7 @@ impl Layer for FirstToken {
         if input.requires_grad() {
             let work = Work::copy(input.elements(), y.bytes(), input.bytes() + y.bytes());
             rec.backward("grad", work.launches(2).working_set(input.bytes() + y.bytes()))?;
+            rec.layer("slice", &FullSlices { times: 1 }, input)?;
         }
         Ok(y)
     }
@@ -154,6 +177,7 @@ pub fn shift_tokens(rec: &mut Recorder, name: &str, input: &Tensor) -> Result<Te
         let y = rec.tensor(vec![batch * (tokens - 1), width], input.dtype(), input.requires_grad())?;
         rec.forward("", Work::copy(y.elements(), y.bytes(), y.bytes()))?;
         if input.requires_grad() {
+            rec.layer("slice", &FullSlices { times: 1 }, &y)?;
             let work = Work::copy(input.elements(), y.bytes(), input.bytes() + y.bytes());
             rec.backward("grad", work.launches(2).working_set(input.bytes() + y.bytes()))?;
         }

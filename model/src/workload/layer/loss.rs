@@ -32,6 +32,8 @@ impl Layer for CrossEntropy {
         rec.forward("nll", Work::by_rows(OpClass::Loss, 1, rows, 1, row, 2 * DType::Single.bytes()))?;
         if x.requires_grad() {
             rec.save(&y);
+            let one = DType::Single.bytes();
+            rec.backward("seed", Work::pointwise(OpClass::Loss, 1, 0, 0, one))?;
             let clear_and_set = Work::pointwise(OpClass::Loss, rows, 1, rows * INDEX, full).launches(2);
             rec.backward("nll.grad", clear_and_set)?;
             let work = Work::by_rows(OpClass::Loss, rows, classes, LOG_SOFTMAX_GRAD, 2 * full, full);

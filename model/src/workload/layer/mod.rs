@@ -30,7 +30,7 @@ pub use conv::Conv2d;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use layer_norm::LayerNorm;
-pub use layout::{Contiguous, FirstToken, Flatten, RepeatHeads, concat_tokens, expand_batch, shift_tokens};
+pub use layout::{Contiguous, FirstToken, Flatten, FullSlices, RepeatHeads, concat_tokens, expand_batch, shift_tokens};
 pub use linear::Linear;
 pub use loss::CrossEntropy;
 pub use pooling::{AdaptiveAvgPool2d, AvgPool2d, MaxPool2d};

@@ -46,7 +46,9 @@ impl Layer for RmsNorm {
             rec.backward("normalise.product", each(1, 2 * full, full))?;
             rec.backward("normalise.sum", by_rows(1, full, row))?;
             rec.backward("rsqrt.grad", Work::pointwise(OpClass::Norm, rows, 4, 2 * row, row).launches(3))?;
-            rec.backward("square.grad", each(3, full + row, full).launches(3))?;
+            // The mean's gradient spread over the row, then 2 x times it in three kernels.
+            let square = each(4, row + 4 * full, 4 * full).launches(4).working_set(3 * full);
+            rec.backward("square.grad", square)?;
             rec.backward("input_sum", each(1, 2 * full, full).working_set(2 * full))?;
         }
         Ok(y)

@@ -25,7 +25,9 @@ impl Rotary {
         let (full, half) = (4 * n, 2 * n);
         rec.forward("angles", Work::pointwise(OpClass::Rotary, n / 2, 1, 8 * tokens + 2 * head_dim, half))?;
         rec.forward("concat", Work::copy(n, half, full))?;
-        rec.forward("cos_sin", Work::pointwise(OpClass::Rotary, n, 1, full, full).launches(2))?;
+        // Cosines and sines, each then scaled.
+        let tables = Work::pointwise(OpClass::Rotary, 2 * n, 2, 4 * full, 4 * full).launches(4).working_set(2 * full);
+        rec.forward("cos_sin", tables)?;
         rec.save_bytes(2 * full);
         Ok(())
     }

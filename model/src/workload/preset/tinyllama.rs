@@ -4,7 +4,7 @@
 use super::Options;
 use crate::workload::WorkloadError;
 use crate::workload::block::DecoderLayer;
-use crate::workload::layer::{CrossEntropy, Embedding, Linear, RmsNorm, Rotary, shift_tokens};
+use crate::workload::layer::{CrossEntropy, Embedding, FullSlices, Linear, RmsNorm, Rotary, shift_tokens};
 use crate::workload::recorder::Recorder;
 use crate::workload::tensor::DType;
 
@@ -34,6 +34,8 @@ pub(super) fn record(rec: &mut Recorder, options: &Options) -> Result<(), Worklo
         })?;
     }
     let x = rec.layer("norm", &RmsNorm { width: HIDDEN }, &x)?;
+    // The head is asked for all tokens by a slice over each axis.
+    let x = rec.layer("logits_to_keep", &FullSlices { times: 3 }, &x)?;
     let head = Linear { in_features: HIDDEN, out_features: options.vocabulary, bias: false };
     let logits = rec.layer("lm_head", &head, &x)?;
     let logits = rec.cast(&logits, DType::Single)?;

@@ -5,8 +5,8 @@ use super::Options;
 use crate::workload::WorkloadError;
 use crate::workload::block::{EncoderDropout, EncoderLayer, EncoderNames, NormPlace};
 use crate::workload::layer::{
-    Activation, Conv2d, CrossEntropy, FirstToken, LayerNorm, Linear, Mask, ScaledDotProduct, add, concat_tokens,
-    expand_batch,
+    Activation, Conv2d, CrossEntropy, FirstToken, FullSlices, LayerNorm, Linear, Mask, ScaledDotProduct, add,
+    concat_tokens, expand_batch,
 };
 use crate::workload::recorder::Recorder;
 
@@ -58,6 +58,7 @@ pub(super) fn record(rec: &mut Recorder, options: &Options) -> Result<(), Worklo
     }
     let x = rec.layer("layernorm", &LayerNorm { width: hidden }, &x)?;
     let x = rec.layer("first_token", &FirstToken, &x)?;
+    let x = rec.layer("token_slice", &FullSlices { times: 1 }, &x)?;
     let x = rec.layer("classifier", &Linear { in_features: hidden, out_features: options.classes, bias: true }, &x)?;
     rec.layer("loss", &CrossEntropy, &x)?;
     Ok(())
