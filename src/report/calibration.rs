@@ -214,7 +214,11 @@ impl Section for Vec<Calibration> {
                     let id = format!("fit{i}-{}", quantity.name());
                     let plot = agreement::plot(&id, &calibration.device, calibration.origin, quantity, points)?;
                     let badge = warning_badge(calibration.origin);
-                    let title = format!("Predicted against measured {}{badge}", quantity.name());
+                    let title = format!(
+                        "Predicted against {} {}{badge}",
+                        agreement::observed(calibration.origin),
+                        quantity.name()
+                    );
                     out.push_str(&figure(&title, &plot, ""));
                 }
             }

@@ -15,7 +15,8 @@ pub struct Scenario {
     pub name: String,
     /// Cluster, load, horizon and oracle in a sentence or two.
     pub description: String,
-    /// `Modelled`, or `Virtual` when a device of the oracle was calibrated from the virtual node.
+    /// `Virtual` when a device of the oracle was calibrated from the virtual node, `Modelled` otherwise; a simulation
+    /// given as `Measured` is shown as modelled.
     pub origin: Origin,
     /// Seeds that every policy ran with.
     pub seeds: usize,
@@ -52,8 +53,13 @@ pub struct Metric {
 }
 
 impl Scenario {
+    /// A simulation is never a measurement, whatever its oracle was fitted to.
+    fn shown_origin(&self) -> Origin {
+        if self.origin == Origin::Virtual { Origin::Virtual } else { Origin::Modelled }
+    }
+
     fn table(&self) -> String {
-        let caption = format!("Policies{}", warning_badge(self.origin));
+        let caption = format!("Policies{}", warning_badge(self.shown_origin()));
         let note = format!(
             "{} seeds. Differences (\u{394}) are to {}, seed by seed. Brackets hold 95 % intervals.",
             self.seeds, self.reference
@@ -105,13 +111,13 @@ impl Section for Vec<Scenario> {
     fn html(&self) -> Result<String, PlotError> {
         let mut out = String::new();
         for (i, scenario) in self.iter().enumerate() {
-            out.push_str(&format!("<h3>{}{}</h3>\n", escape(&scenario.name), warning_badge(scenario.origin)));
+            out.push_str(&format!("<h3>{}{}</h3>\n", escape(&scenario.name), warning_badge(scenario.shown_origin())));
             out.push_str(&format!("<p>{}</p>\n", escape(&scenario.description)));
             out.push_str(&scenario.table());
             out.push_str(&notes(&scenario.notes));
             let id = format!("policies{i}");
-            let plot = policies::plot(&id, &scenario.name, scenario.origin, &scenario.policies)?;
-            let title = format!("Throughput against energy{}", warning_badge(scenario.origin));
+            let plot = policies::plot(&id, &scenario.name, scenario.shown_origin(), &scenario.policies)?;
+            let title = format!("Throughput against energy{}", warning_badge(scenario.shown_origin()));
             out.push_str(&figure(&title, &plot, "Right and down is better; bars are 95 % intervals over seeds."));
         }
         Ok(out)
@@ -123,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn differences_carry_sign_and_interval_and_absent_metrics_a_reason() {
+    fn differences_carry_their_interval_absent_metrics_a_reason_and_nothing_passes_for_measured() {
         let value = Interval { estimate: 12.0, low: 11.0, high: 13.0, level: 0.95, n: 10 };
         let difference = Interval { estimate: 1.5, low: 0.5, high: 2.5, level: 0.95, n: 10 };
         let metric = Metric { value: value.into(), difference: Some(difference) };
@@ -137,7 +143,7 @@ mod tests {
         let scenario = Scenario {
             name: "s".into(),
             description: String::new(),
-            origin: Origin::Modelled,
+            origin: Origin::Measured,
             seeds: 10,
             reference: "fifo".into(),
             policies: vec![row],

@@ -1,4 +1,4 @@
-//! Predicted against measured, with the diagonal and the lines at +-10 %.
+//! Predicted against measured (or virtual) values, with the diagonal and the lines at +-10 %.
 
 use super::axis::{Axis, Scale, Unit};
 use super::canvas::{self, Spec};
@@ -7,6 +7,15 @@ use super::marker::{Fill, Mark};
 use super::{Entry, PlotError, legend, no_data};
 use crate::report::calibration::{Prediction, Quantity};
 use crate::report::value::Origin;
+
+/// What the data that a prediction is compared with are called: only real hardware is measured.
+pub(in crate::report) fn observed(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Measured => "measured",
+        Origin::Modelled => "modelled",
+        Origin::Virtual => "virtual",
+    }
+}
 
 /// The plot of one quantity with its legend, as HTML.
 ///
@@ -19,7 +28,8 @@ pub(in crate::report) fn plot(
     quantity: Quantity,
     predictions: &[Prediction],
 ) -> Result<String, PlotError> {
-    let title = format!("Predicted against measured {}: {device}", quantity.name());
+    let observed = observed(origin);
+    let title = format!("Predicted against {observed} {}: {device}", quantity.name());
     let usable = |value: f64| value.is_finite() && value > 0.0;
     let shown: Vec<&Prediction> =
         predictions.iter().filter(|p| p.quantity == quantity && usable(p.measured) && usable(p.predicted)).collect();
@@ -29,8 +39,7 @@ pub(in crate::report) fn plot(
         let title = format!("{word} {}", quantity.name());
         Axis::fit(&title, Unit::Prefixed(quantity.unit()), Scale::Log, values.iter().copied())
     };
-    let measured = if origin == Origin::Measured { "measured" } else { "observed" };
-    let (Some(x), Some(y)) = (fit(measured), fit("predicted")) else { return Ok(no_data(&title)) };
+    let (Some(x), Some(y)) = (fit(observed), fit("predicted")) else { return Ok(no_data(&title)) };
     let (low, high) = (x.value(x.low), x.value(x.high));
 
     let mut series: Vec<&str> = Vec::new();
@@ -41,7 +50,7 @@ pub(in crate::report) fn plot(
     }
     let close = shown.iter().filter(|p| (p.predicted / p.measured - 1.0).abs() <= 0.1).count();
     let description =
-        format!("Logarithmic axes. {} predictions, {close} of them within 10 % of the measurement.", shown.len());
+        format!("Logarithmic axes. {} predictions, {close} of them within 10 % of the {observed} value.", shown.len());
     let spec = Spec { id, title: &title, description: &description, origin, x: &x, y: &y };
     let drawing = canvas::draw(&spec, |pen| {
         pen.line(&[(low, low), (high, high)], Ink::Text, 3)?;
@@ -95,5 +104,11 @@ mod tests {
         let points = [prediction(1.0, 1.05), prediction(1.0, 1.2)];
         let html = plot("p", "cpu", Origin::Measured, Quantity::Time, &points).unwrap();
         assert!(html.contains("2 predictions, 1 of them within 10 %"), "{html}");
+    }
+
+    #[test]
+    fn virtual_data_are_never_called_measured() {
+        let html = plot("p", "vnode", Origin::Virtual, Quantity::Time, &[prediction(1.0, 1.05)]).unwrap();
+        assert!(!html.contains("measured") && html.contains("virtual time") && html.contains("VIRTUAL"), "{html}");
     }
 }

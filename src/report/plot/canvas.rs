@@ -17,8 +17,8 @@ pub(super) const WIDTH: u32 = 1000;
 /// Height of a drawing.
 pub(super) const HEIGHT: u32 = 720;
 const MARGIN: u32 = 28;
-/// Height of text: 11 px where the drawing is 345 px wide, as on a phone. Wider pages reduce it by style sheet.
-pub(super) const TEXT: f64 = 32.0;
+/// Height of text: 11 px where the drawing is 330 px wide, as on a phone. Wider pages reduce it by style sheet.
+pub(super) const TEXT: f64 = 34.0;
 
 /// What a plot says about itself.
 pub(super) struct Spec<'a> {
@@ -75,7 +75,7 @@ fn text_style(ink: Ink, h: HPos, v: VPos) -> TextStyle<'static> {
 fn frame(root: &DrawingArea<SVGBackend<'_>, Shift>, spec: &Spec<'_>) -> Result<Rect, PlotError> {
     let widest = spec.y.ticks.iter().map(|(_, label)| width(label)).fold(0.0, f64::max);
     let mut chart = ChartBuilder::on(root)
-        .margin_top(58)
+        .margin_top(74)
         .margin_right(MARGIN)
         .margin_left(6)
         .margin_bottom(4)
@@ -99,10 +99,10 @@ fn frame(root: &DrawingArea<SVGBackend<'_>, Shift>, spec: &Spec<'_>) -> Result<R
     let middle = (columns.start + columns.end) / 2;
     let below = HEIGHT as i32 - 8;
     root.draw_text(&visible(&spec.x.title), &text_style(Ink::Text, HPos::Center, VPos::Bottom), (middle, below))?;
-    root.draw_text(&visible(&spec.y.title), &text_style(Ink::Text, HPos::Left, VPos::Center), (8, 28))?;
+    root.draw_text(&visible(&spec.y.title), &text_style(Ink::Text, HPos::Left, VPos::Center), (8, 30))?;
     if spec.origin != Origin::Measured {
         let word = spec.origin.label().to_uppercase();
-        let place = (WIDTH as i32 - MARGIN as i32, 28);
+        let place = (WIDTH as i32 - MARGIN as i32, 30);
         root.draw_text(&word, &text_style(Ink::Warning, HPos::Right, VPos::Center), place)?;
     }
     Ok(Rect {

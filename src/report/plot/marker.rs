@@ -40,18 +40,8 @@ impl Fill {
 
 /// Outlines on a circle of radius about one, y downwards.
 const SHAPES: [&[(f64, f64)]; 8] = [
-    &[
-        (1.0, 0.0),
-        (0.81, 0.59),
-        (0.31, 0.95),
-        (-0.31, 0.95),
-        (-0.81, 0.59),
-        (-1.0, 0.0),
-        (-0.81, -0.59),
-        (-0.31, -0.95),
-        (0.31, -0.95),
-        (0.81, -0.59),
-    ],
+    // A circle, which has no corners.
+    &[],
     &[(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)],
     &[(0.0, -1.25), (1.05, 0.75), (-1.05, 0.75)],
     &[(0.0, -1.2), (1.2, 0.0), (0.0, 1.2), (-1.2, 0.0)],
@@ -99,13 +89,18 @@ impl Mark {
         let radius = fill.radius();
         let shape = SHAPES.get(self.shape).copied().unwrap_or_default();
         let corner = |&(x, y): &(f64, f64)| (at.0 + (x * radius).round() as i32, at.1 + (y * radius).round() as i32);
-        let outline: Vec<(i32, i32)> = shape.iter().map(corner).collect();
-        let closed = outline.iter().chain(outline.first()).copied().collect::<Vec<_>>();
         // Filled marks get an edge in the page's colour, so that overlapping ones stay apart.
         let (inside, edge) = if fill.solid() { (self.ink, Ink::Page) } else { (Ink::Page, self.ink) };
-        let width = if fill.solid() { 2 } else { 4 };
-        root.draw(&Polygon::new(outline, inside.colour().filled()))?;
-        root.draw(&PathElement::new(closed, edge.colour().stroke_width(width)))?;
+        let (inside, edge) = (inside.colour().filled(), edge.colour().stroke_width(if fill.solid() { 2 } else { 4 }));
+        let outline: Vec<(i32, i32)> = shape.iter().map(corner).collect();
+        if outline.is_empty() {
+            root.draw(&Circle::new(at, radius as u32, inside))?;
+            root.draw(&Circle::new(at, radius as u32, edge))?;
+        } else {
+            let closed = outline.iter().chain(outline.first()).copied().collect::<Vec<_>>();
+            root.draw(&Polygon::new(outline, inside))?;
+            root.draw(&PathElement::new(closed, edge))?;
+        }
         Ok(())
     }
 }
