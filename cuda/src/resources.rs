@@ -1,9 +1,9 @@
 //! Registers and memory of the kernel functions in a CUBIN, read from the ELF image itself.
 //!
-//! No tool is needed: the register count of a function is the highest byte of `sh_info` of its `.text.<name>` section,
-//! its static shared memory is the size of `.nv.shared.<name>`, and its stack frame is the `EIATTR_FRAME_SIZE` (0x11)
-//! entry for its symbol in `.nv.info`. The layout is what `cuobjdump -elf` prints; binutils and the `cuda-gdb` sources
-//! describe it. A frame holds spilled registers and arrays that are indexed at run time; both live in slow local
+//! No tool is needed: registers and stack frame of a function are the `EIATTR_REGCOUNT` (0x2f) and `EIATTR_FRAME_SIZE`
+//! (0x11) entries for its symbol in `.nv.info`, and its static shared memory is the size of `.nv.shared.<name>`. The
+//! layout is what `cuobjdump -elf` prints. (The highest byte of `sh_info` of `.text.<name>` repeats the register count
+//! up to sm_80 and is zero from sm_90 on, so it is no source.) A frame holds spilled registers and arrays that are indexed at run time; both live in slow local
 //! memory, so a hot kernel's budget is zero.
 
 use crate::error::CudaError;
@@ -26,7 +26,6 @@ struct Section<'a> {
     name: &'a str,
     kind: u32,
     link: u32,
-    info: u32,
     size: u64,
     data: &'a [u8],
 }
@@ -34,29 +33,31 @@ struct Section<'a> {
 const SHT_SYMTAB: u32 = 2;
 const SHT_NOBITS: u32 = 8;
 const EIATTR_FRAME_SIZE: u8 = 0x11;
+const EIATTR_REGCOUNT: u8 = 0x2f;
 /// Format of an attribute whose 16-bit field is the length of the payload that follows.
 const EIFMT_SVAL: u8 = 4;
 
 /// The kernel functions of a CUBIN, by name.
 ///
 /// # Errors
-/// The bytes are not an ELF image with such sections.
+/// The bytes are not an ELF image with such sections, or a function lacks an attribute: unknown is never zero.
 pub fn read(cubin: &[u8]) -> Result<Vec<Resources>, CudaError> {
     let all = sections(cubin).ok_or_else(|| bad("it is not a whole 64-bit little-endian ELF image"))?;
-    let frames = frames(&all).ok_or_else(|| bad("its .nv.info section is cut short"))?;
-    let mut found: Vec<_> = all
-        .iter()
-        .filter_map(|section| {
-            let function = section.name.strip_prefix(".text.")?;
-            let shared = format!(".nv.shared.{function}");
-            Some(Resources {
-                function: function.to_owned(),
-                registers: section.info >> 24,
-                shared_bytes: all.iter().find(|s| s.name == shared).map_or(0, |s| s.size),
-                local_bytes: frames.iter().find(|(name, _)| name == function).map_or(0, |&(_, bytes)| bytes),
-            })
-        })
-        .collect();
+    let attributes = attributes(&all).ok_or_else(|| bad("its .nv.info section is missing or cut short"))?;
+    let mut found = Vec::new();
+    for function in all.iter().filter_map(|section| section.name.strip_prefix(".text.")) {
+        let value = |code: u8, what: &str| {
+            let entry = attributes.iter().find(|a| a.code == code && a.function == function);
+            entry.map(|a| a.value).ok_or_else(|| bad(&format!("it does not tell the {what} of {function}")))
+        };
+        let shared = format!(".nv.shared.{function}");
+        found.push(Resources {
+            function: function.to_owned(),
+            registers: value(EIATTR_REGCOUNT, "registers")?,
+            shared_bytes: all.iter().find(|s| s.name == shared).map_or(0, |s| s.size),
+            local_bytes: value(EIATTR_FRAME_SIZE, "stack frame")?,
+        });
+    }
     if found.is_empty() {
         return Err(bad("it holds no kernel function"));
     }
@@ -111,7 +112,6 @@ fn sections(elf: &[u8]) -> Option<Vec<Section<'_>>> {
                 name: text_at(strings, u32_at(elf, at)?)?,
                 kind: u32_at(elf, at + 4)?,
                 link: u32_at(elf, at + 40)?,
-                info: u32_at(elf, at + 44)?,
                 size: u64_at(elf, at + 32)?,
                 data: data(at)?,
             })
@@ -119,24 +119,29 @@ fn sections(elf: &[u8]) -> Option<Vec<Section<'_>>> {
         .collect()
 }
 
-/// Stack frames by function name, from the attributes of `.nv.info`.
-fn frames(sections: &[Section<'_>]) -> Option<Vec<(String, u32)>> {
-    let Some(info) = sections.iter().find(|s| s.name == ".nv.info") else { return Some(Vec::new()) };
+/// A number that `.nv.info` gives for a function.
+struct Attribute<'a> {
+    code: u8,
+    function: &'a str,
+    value: u32,
+}
+
+/// The entries of `.nv.info` whose payload is a symbol's number and a value.
+fn attributes<'a>(sections: &[Section<'a>]) -> Option<Vec<Attribute<'a>>> {
+    let info = sections.iter().find(|s| s.name == ".nv.info")?.data;
     let symbols = sections.iter().find(|s| s.kind == SHT_SYMTAB)?;
     let strings = sections.get(usize::try_from(symbols.link).ok()?)?.data;
     let mut found = Vec::new();
-    let mut at = 0;
-    while at + 4 <= info.data.len() {
-        let (format, attribute, value) = (info.data[at], info.data[at + 1], u16_at(info.data, at + 2)?);
-        at += 4;
-        let length = if format == EIFMT_SVAL { usize::from(value) } else { 0 };
-        if attribute == EIATTR_FRAME_SIZE && format == EIFMT_SVAL && length == 8 {
-            let symbol = usize::try_from(u32_at(info.data, at)?).ok()?;
+    let mut rest = info;
+    while let [format, code, low, high, after @ ..] = rest {
+        let length = if *format == EIFMT_SVAL { usize::from(u16::from_le_bytes([*low, *high])) } else { 0 };
+        if *format == EIFMT_SVAL && length == 8 {
+            let symbol = usize::try_from(u32_at(after, 0)?).ok()?;
             // An ELF-64 symbol is 24 bytes and begins with its name.
-            let name = text_at(strings, u32_at(symbols.data, symbol.checked_mul(24)?)?)?;
-            found.push((name.to_owned(), u32_at(info.data, at + 4)?));
+            let function = text_at(strings, u32_at(symbols.data, symbol.checked_mul(24)?)?)?;
+            found.push(Attribute { code: *code, function, value: u32_at(after, 4)? });
         }
-        at += length;
+        rest = after.get(length..)?;
     }
     Some(found)
 }

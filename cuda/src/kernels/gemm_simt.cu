@@ -25,8 +25,8 @@ __device__ __forceinline__ Quad quad_or_zero(const REAL* from, u32 row, u32 col,
 
 KERNEL __launch_bounds__(THREADS, 1) gemm_simt(REAL* __restrict__ c, const REAL* __restrict__ a, const REAL* __restrict__ b,
                                                u32 m, u32 n, u32 k, u32 lda, u32 ldb, u32 ldc, REAL alpha, REAL beta) {
-    __shared__ alignas(16) REAL as[2][BK][BM + 4];
-    __shared__ alignas(16) REAL bs[2][BK][BN + 4];
+    __shared__ __align__(16) REAL as[2][BK][BM + 4];
+    __shared__ __align__(16) REAL bs[2][BK][BN + 4];
     const u32 tid = threadIdx.x, tx = tid % 16, ty = tid / 16;
     const u32 tiles_n = (n + BN - 1) / BN;
     const u32 row0 = blockIdx.x / tiles_n * BM, col0 = blockIdx.x % tiles_n * BN;

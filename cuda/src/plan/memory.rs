@@ -83,8 +83,8 @@ pub(super) fn stencil(spec: &KernelSpec, extents: [u64; 3], device: &DevicePrope
 pub(super) fn dist(spec: &KernelSpec, points: u64, dim: u64, device: &DeviceProperties) -> Result<Plan, CudaError> {
     let real = real(spec)?;
     let s = spec.precision.bytes();
-    let values = extent(spec, "points x dim", points.checked_mul(dim).unwrap_or(u64::MAX), MOST_VALUES)?;
-    let packed = dim * s % 16 == 0;
+    let values = extent(spec, "points x dim", points.saturating_mul(dim), MOST_VALUES)?;
+    let packed = (dim * s).is_multiple_of(16);
     let accesses = if packed { dim * s / 16 } else { dim };
     // A lane should have four loads in flight; fewer than two lanes a point would leave half of each sector unused.
     let lanes = (accesses / 4).max(1).next_power_of_two().clamp(2, 32);

@@ -98,7 +98,7 @@ fn mma(spec: &KernelSpec, count: u64, device: &DeviceProperties) -> Result<Plan,
         Precision::Bf16 => ("1", 16 * 8 * 16),
         _ => ("2", 16 * 8 * 16),
     };
-    if count == 0 || count % per_mma != 0 {
+    if count == 0 || !count.is_multiple_of(per_mma) {
         let next = (count / per_mma + 1) * per_mma;
         let reason = format!("one instruction does {per_mma} of them, and count is {count}: ask for {next}");
         return Err(unsupported(spec, reason));
