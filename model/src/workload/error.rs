@@ -48,6 +48,36 @@ pub enum WorkloadError {
         /// What is wrong, and what would do.
         why: String,
     },
+    /// A file that could not be read.
+    #[error("{file} can't be read: {source}")]
+    Read {
+        /// The file.
+        file: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A line of a layer file that is not what its format allows.
+    #[error("{file}, line {line}: {found}; {allowed}")]
+    File {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// What stands there.
+        found: String,
+        /// What may.
+        allowed: String,
+    },
+    /// An error of the layer that a line of a file describes.
+    #[error("{file}, line {line}: {source}")]
+    Line {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: Box<WorkloadError>,
+    },
     /// Counts that do not fit 64 bits.
     #[error("layer {layer}: {what} exceeds what 64-bit counts hold: give a smaller batch, sequence or image")]
     TooLarge {

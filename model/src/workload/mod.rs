@@ -8,7 +8,7 @@
 //! - [`profile`]: the whole of one pass over one batch, and its totals;
 //! - [`optimizer`]: the update after the pass (equations 4.4 and 4.5);
 //! - [`features`]: the structural averages of equation 4.6;
-//! - [`preset`]: seven published networks with arguments.
+//! - [`preset`]: seven published networks with arguments; [`toml_net`]: own networks as layer files.
 //!
 //! FLOPs of matrix products and convolutions follow PyTorch's `FlopCounterMode` (2 per multiply-add, nothing for
 //! biases), so that they can be compared as integers.
@@ -27,6 +27,7 @@ pub mod recorder;
 mod reference;
 pub mod summary;
 pub mod tensor;
+pub mod toml_net;
 pub mod work;
 
 pub use error::WorkloadError;

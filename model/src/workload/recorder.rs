@@ -375,7 +375,10 @@ impl Recorder {
         let backward = merge(self.backward.drain(..).map(|(_, op)| op));
         let ops: Vec<Op> = forward.into_iter().chain(backward).collect();
         let total = |value: fn(&Op) -> u64| ops.iter().map(|op| u128::from(value(op)) * u128::from(op.count)).sum();
-        let totals: [(u128, &'static str); 4] = [
+        let values: u128 = self.parameters.iter().map(|p| u128::from(p.elements)).sum();
+        let totals: [(u128, &'static str); 5] = [
+            // At most 32 bytes and 18 FLOPs each in the update.
+            (32 * values, "the number of its parameters"),
             (total(|op| op.flops), "the sum of its FLOPs"),
             (total(|op| op.bytes_read), "the sum of the bytes that it reads"),
             (total(|op| op.bytes_written), "the sum of the bytes that it writes"),
