@@ -33,7 +33,7 @@ pub(super) fn load(name: &str) -> Result<DeviceModel, DeviceError> {
 }
 
 /// What is believed of any GPU or any CPU before it is measured: `based_on` in a device file.
-pub(super) fn common(kind: DeviceKind) -> Result<BTreeMap<String, Assumed>, DeviceError> {
+pub(crate) fn common(kind: DeviceKind) -> Result<BTreeMap<String, Assumed>, DeviceError> {
     let (text, name) = match kind {
         DeviceKind::Gpu => (include_str!("../../devices/common/gpu.toml"), "common/gpu.toml"),
         DeviceKind::Cpu => (include_str!("../../devices/common/cpu.toml"), "common/cpu.toml"),

@@ -12,6 +12,8 @@ mod quantity;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use builtin::common;
+
 pub use allowed::{Allowed, Limits, Range};
 pub use builtin::NAMES as BUILTIN_NAMES;
 pub use quantity::{Assumed, Fitted, Origin, Prior, Quantity, Specified, Z95};
@@ -232,5 +234,35 @@ impl DeviceModel {
         let reason = "what-if".to_owned();
         changed.assumed.insert(key.to_owned(), Assumed { value, low: value, high: value, reason });
         Ok(changed)
+    }
+}
+
+impl DeviceModel {
+    /// The prior of a key: its assumed range. Fitted values don't count, so that fitting the same records twice does
+    /// not count them twice.
+    pub(crate) fn prior(&self, key: &str) -> Option<Prior> {
+        if self.specification.contains_key(key) {
+            return None;
+        }
+        self.assumed.get(key).map(|a| Prior::from_range(a.value, a.low, a.high))
+    }
+
+    /// The value in use before any fit.
+    pub(crate) fn prior_value(&self, key: &str) -> Option<f64> {
+        self.specification.get(key).map(|fact| fact.value).or_else(|| self.assumed.get(key).map(|a| a.value))
+    }
+}
+
+impl Serialize for DeviceModel {
+    /// As the text of its file.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_toml())
+    }
+}
+
+impl<'de> Deserialize<'de> for DeviceModel {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::from_toml(&text, Path::new("a device description")).map_err(serde::de::Error::custom)
     }
 }

@@ -72,6 +72,11 @@ pub(crate) fn index(precision: Precision) -> usize {
     }
 }
 
+/// The key of a precision's peak.
+pub(crate) fn peak_key(precision: Precision) -> &'static str {
+    PEAK[index(precision)]
+}
+
 /// True where a GPU does the products of this precision on its tensor cores.
 pub(crate) fn is_tensor(precision: Precision) -> bool {
     matches!(precision, Precision::Tf32 | Precision::Bf16 | Precision::F16)
