@@ -11,3 +11,6 @@ pub mod lease;
 pub mod meter;
 pub mod sensor;
 pub mod vnode;
+pub mod sweep;
+pub mod table;
+pub mod window;

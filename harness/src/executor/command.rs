@@ -63,7 +63,10 @@ impl Workload for CommandWorkload {
                 .stdout(Stdio::null())
                 .status()
                 .map_err(|error| {
-                    failed(format!("{} could not be started: {error}; check its name and that it is executable", self.program))
+                    failed(format!(
+                        "{} could not be started: {error}; check its name and that it is executable",
+                        self.program
+                    ))
                 })?;
             if !status.success() {
                 return Err(failed(format!(

@@ -1,6 +1,7 @@
 //! What runs a [`KernelSpec`]: `cpu`, `cuda`, `vnode`, `command`: one file each.
 
 pub mod command;
+pub mod cpu;
 pub mod vnode;
 
 use ergometer_record::{Hertz, KernelSpec, Seconds};

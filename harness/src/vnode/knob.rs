@@ -1,8 +1,8 @@
 //! The virtual device's levers. They know nothing but the state file, so that any process can open them again.
 
+use super::VnodeError;
 use super::physics::Kind;
 use super::state::State;
-use super::VnodeError;
 use crate::knob::{Allowed, Knob, KnobError, Lever};
 use std::path::{Path, PathBuf};
 

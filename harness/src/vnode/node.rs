@@ -190,8 +190,9 @@ fn idle_temperature(physics: &Physics) -> f64 {
     // Leakage makes the balance linear in the temperature: two terms of the fixed point are exact to its curvature.
     let ambient = physics.thermal.ambient_c;
     let idle_w = physics.idle(ambient).watts(Covers::Board);
-    ambient + idle_w * physics.thermal.resistance_k_per_w
-        / (1.0 - physics.power.leakage_w_per_k * physics.thermal.resistance_k_per_w)
+    ambient
+        + idle_w * physics.thermal.resistance_k_per_w
+            / (1.0 - physics.power.leakage_w_per_k * physics.thermal.resistance_k_per_w)
 }
 
 impl Inner {

@@ -1,7 +1,7 @@
 //! The state file: where a virtual device keeps its settings, outside every process, as hardware does.
 
-use super::physics::Physics;
 use super::VnodeError;
+use super::physics::Physics;
 use ergometer_record::files;
 use serde::{Deserialize, Serialize};
 use std::io::Write;

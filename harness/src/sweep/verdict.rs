@@ -1,0 +1,153 @@
+//! Did the setting hold? What the levers read back, then what the device did (DESIGN 3.2).
+
+use crate::knob::{Allowed, Knob, Lever};
+use crate::lease::Applied;
+use crate::window::Stretch;
+use ergometer_record::measurement::Domain;
+use ergometer_record::{Hertz, Setting, Verdict};
+
+/// Room for the scatter of clocks: one step of 15 MHz in 1 GHz.
+const CLOCK_TOLERANCE: f64 = 0.015;
+/// A cap counts as exceeded above this share, beyond the uncertainty of the mean.
+const CAP_EXCEEDED: f64 = 1.03;
+/// Demand counts as below the cap under this share: firmware regulates to within a few percent of a binding cap.
+const CAP_BINDING: f64 = 0.97;
+
+/// A written lever and what it read back.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ReadBack {
+    pub(super) lever: Lever,
+    pub(super) applied: Applied,
+}
+
+impl ReadBack {
+    /// Whether the hardware put another value in its place; `None` where it can't tell.
+    fn replaced(&self) -> Option<bool> {
+        let now = self.applied.now.as_ref()?;
+        Some(match (self.applied.asked.parse::<f64>(), now.parse::<f64>()) {
+            // Interfaces round: kHz, mW, and RAPL's units of 1/8 W.
+            (Ok(asked), Ok(now)) => (asked - now).abs() > 2e-3 * asked.abs(),
+            _ => self.applied.asked != *now,
+        })
+    }
+}
+
+/// What the device did while it worked.
+pub(super) struct Effect<'a> {
+    pub(super) achieved: Option<Hertz>,
+    pub(super) stretch: &'a Stretch,
+    /// Lowest and highest clock that the device accepts, where a knob says so.
+    pub(super) clocks: Option<(f64, f64)>,
+}
+
+/// Lowest and highest clock in Hz that the clock lever of this device accepts.
+pub(super) fn clock_bounds<'a>(mut knobs: impl Iterator<Item = &'a dyn Knob>) -> Option<(f64, f64)> {
+    let knob = knobs.find(|k| matches!(k.lever(), Lever::GpuClock | Lever::CpuMax))?;
+    match knob.allowed().ok()? {
+        Allowed::Range { min, max, unit, .. } => {
+            let scale = match unit {
+                "Hz" => 1.0,
+                "kHz" => 1e3,
+                "MHz" => 1e6,
+                _ => return None,
+            };
+            Some((min * scale, max * scale))
+        }
+        Allowed::List(values) => {
+            let mhz: Vec<f64> = values.iter().filter_map(|v| v.parse().ok()).collect();
+            let (low, high) = mhz.iter().fold((f64::INFINITY, 0.0f64), |(l, h), x| (l.min(*x), h.max(*x)));
+            (high > 0.0).then_some((low * 1e6, high * 1e6))
+        }
+    }
+}
+
+/// The verdict on `setting` and a remark for the row.
+pub(super) fn judge(setting: &Setting, read_back: &[ReadBack], effect: &Effect<'_>) -> (Verdict, String) {
+    if setting.is_baseline() {
+        return (Verdict::Baseline, String::new());
+    }
+    let mut findings: Vec<(Verdict, String)> = read_back.iter().filter_map(replaced).collect();
+    for asked in [setting.gpu_clock_hz, setting.cpu_max_hz].into_iter().flatten() {
+        findings.push(clock(asked, effect));
+    }
+    for (cap, domain) in [(setting.gpu_cap_w, Domain::Gpu), (setting.cpu_cap_w, Domain::Package)] {
+        if let Some(cap) = cap {
+            findings.push(power_cap(cap.0, domain, setting, effect));
+        }
+    }
+    // Governor, preference, turbo and lower bounds are the kernel's own policy: reading them back is what can be
+    // confirmed. Where even that is impossible nothing confirms them.
+    let policies =
+        read_back.iter().filter(|r| matches!(r.lever, Lever::Governor | Lever::Epp | Lever::Turbo | Lever::CpuMin));
+    for policy in policies {
+        let verdict = if policy.applied.now.is_some() { Verdict::Held } else { Verdict::Unverified };
+        findings.push((verdict, String::new()));
+    }
+    if setting.gpu_mem_clock_hz.is_some() {
+        findings.push((Verdict::Unverified, "no sensor tells the memory clock".into()));
+    }
+    // The worst finding decides; its remark is kept.
+    findings.into_iter().max_by_key(|(verdict, _)| severity(*verdict)).unwrap_or((Verdict::Unverified, String::new()))
+}
+
+fn severity(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Baseline => 0,
+        Verdict::Held => 1,
+        Verdict::NonBinding => 2,
+        Verdict::Unverified => 3,
+        Verdict::Clipped => 4,
+        Verdict::Ignored => 5,
+    }
+}
+
+fn replaced(read_back: &ReadBack) -> Option<(Verdict, String)> {
+    (read_back.replaced() == Some(true)).then(|| {
+        let now = read_back.applied.now.as_deref().unwrap_or_default();
+        (Verdict::Clipped, format!("asked for {}, the device set {now}", read_back.applied.asked))
+    })
+}
+
+fn clock(asked: Hertz, effect: &Effect<'_>) -> (Verdict, String) {
+    let Some(achieved) = effect.achieved else {
+        return (Verdict::Unverified, "no sensor tells the clock".into());
+    };
+    if achieved.0 > asked.0 * (1.0 + CLOCK_TOLERANCE) {
+        return (Verdict::Ignored, format!("ran at {:.0} MHz", achieved.mhz()));
+    }
+    if achieved.0 < asked.0 * (1.0 - CLOCK_TOLERANCE) {
+        return (Verdict::Clipped, format!("throttled to {:.0} MHz", achieved.mhz()));
+    }
+    (Verdict::Held, String::new())
+}
+
+fn power_cap(cap_w: f64, domain: Domain, setting: &Setting, effect: &Effect<'_>) -> (Verdict, String) {
+    let powers: Option<Vec<_>> = effect
+        .stretch
+        .powers
+        .iter()
+        .filter(|(component, _)| component.domain == domain)
+        .map(|(_, power)| power.as_ref().ok())
+        .collect();
+    let Some(powers) = powers.filter(|p| !p.is_empty()) else {
+        return (Verdict::Unverified, "no sensor tells the power".into());
+    };
+    // A limit holds for each package by itself.
+    let power = powers.iter().map(|p| p.mean.0).fold(0.0, f64::max);
+    let room = 3.0 * powers.iter().map(|p| p.mean_u.0).fold(0.0, f64::max);
+    let asked_clock = setting.gpu_clock_hz.or(setting.cpu_max_hz).map(|hz| hz.0);
+    if power > cap_w * CAP_EXCEEDED + room {
+        let at_lowest = effect.clocks.zip(effect.achieved).is_some_and(|((low, _), a)| a.0 <= low * 1.02);
+        return if at_lowest {
+            (Verdict::Clipped, format!("the lowest clock draws {power:.0} W"))
+        } else {
+            (Verdict::Ignored, format!("drew {power:.0} W"))
+        };
+    }
+    let free_clock = asked_clock.or(effect.clocks.map(|(_, high)| high));
+    let runs_freely = free_clock.zip(effect.achieved).is_some_and(|(free, achieved)| achieved.0 >= free * 0.995);
+    if power < cap_w * CAP_BINDING - room || runs_freely {
+        return (Verdict::NonBinding, format!("demand is {power:.0} W"));
+    }
+    (Verdict::Held, String::new())
+}

@@ -1,0 +1,97 @@
+//! Which setting, for at most so much slowdown, saves how much, by which command.
+
+use super::data::{Cost, Device, Workload};
+use super::gain::{Choice, choose, mean_ratio};
+use ergometer_record::Setting;
+
+/// Advice for one workload.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Advice {
+    /// The device.
+    pub device: String,
+    /// The workload.
+    pub workload: String,
+    /// The setting; `None` when nothing saves energy within the bound.
+    pub setting: Option<Setting>,
+    /// What it saves and costs, from blocks that did not choose it.
+    pub choice: Choice,
+    /// Commands that set it, in order; empty for the baseline.
+    pub commands: Vec<String>,
+    /// `VIRTUAL` or the like.
+    pub label: Option<&'static str>,
+    /// What a reader must know.
+    pub note: Option<String>,
+}
+
+/// For each workload the credited setting with the least energy whose time grows by at most `slowdown` (0.03 is 3 %).
+pub fn advise(devices: &[Device], slowdown: f64) -> Vec<Advice> {
+    devices
+        .iter()
+        .flat_map(|device| device.workloads.iter().filter_map(move |workload| one(device, workload, slowdown)))
+        .collect()
+}
+
+fn one(device: &Device, workload: &Workload, slowdown: f64) -> Option<Advice> {
+    let baseline = &workload.baseline;
+    let candidates: Vec<_> = workload.points.iter().filter(|p| p.is_credited()).collect();
+    let choice = choose(baseline, &candidates, |point, on| {
+        let time = mean_ratio(baseline, point, on, |c| c.time_s)?;
+        (time <= 1.0 + slowdown).then(|| mean_ratio(baseline, point, on, |c: &Cost| c.energy_j))?
+    })?;
+    let setting = choice.chosen.and_then(|index| candidates.get(index)).and_then(|point| point.setting.clone());
+    let beyond = choice.time.interval.is_some_and(|i| i.high > 1.0 + slowdown);
+    let note = if choice.time.n < 2 {
+        Some("one block only: no interval, the saving may be luck".to_owned())
+    } else if beyond {
+        Some("the slowdown may exceed the bound: its interval reaches beyond".to_owned())
+    } else {
+        None
+    };
+    Some(Advice {
+        device: device.name.clone(),
+        workload: workload.label.clone(),
+        commands: setting.as_ref().map(commands).unwrap_or_default(),
+        setting,
+        choice,
+        label: device.label(),
+        note,
+    })
+}
+
+/// The commands that realise a setting on real hardware, first the governor, then bounds, then caps.
+pub fn commands(setting: &Setting) -> Vec<String> {
+    let mut commands = Vec::new();
+    if let Some(governor) = &setting.governor {
+        commands.push(format!("sudo cpupower frequency-set --governor {governor}"));
+    }
+    if let Some(epp) = &setting.epp {
+        commands.push(format!(
+            "echo {epp} | sudo tee /sys/devices/system/cpu/cpufreq/policy*/energy_performance_preference"
+        ));
+    }
+    if let Some(turbo) = setting.turbo {
+        commands.push(format!("echo {} | sudo tee /sys/devices/system/cpu/cpufreq/boost", u8::from(turbo)));
+    }
+    if let Some(hz) = setting.cpu_min_hz {
+        commands.push(format!("sudo cpupower frequency-set --min {}MHz", hz.mhz()));
+    }
+    if let Some(hz) = setting.cpu_max_hz {
+        commands.push(format!("sudo cpupower frequency-set --max {}MHz", hz.mhz()));
+    }
+    if let Some(w) = setting.cpu_cap_w {
+        commands.push(format!(
+            "echo {} | sudo tee /sys/class/powercap/intel-rapl:?/constraint_0_power_limit_uw",
+            (w.0 * 1e6).round()
+        ));
+    }
+    if let Some(hz) = setting.gpu_mem_clock_hz {
+        commands.push(format!("sudo nvidia-smi -lmc {0},{0}", hz.mhz().round()));
+    }
+    if let Some(hz) = setting.gpu_clock_hz {
+        commands.push(format!("sudo nvidia-smi -lgc {0},{0}", hz.mhz().round()));
+    }
+    if let Some(w) = setting.gpu_cap_w {
+        commands.push(format!("sudo nvidia-smi -pl {}", w.0));
+    }
+    commands
+}

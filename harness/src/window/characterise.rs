@@ -1,0 +1,93 @@
+//! Kernels at the present settings: what `ergometer bench` does.
+
+use super::stop::{Fixed, RelativeInterval, Stop};
+use super::{MeasureError, Rig, append, base_row, rows};
+use crate::executor::ExecutorError;
+use ergometer_record::{KernelSpec, Row};
+
+/// Which stop rule repeats a point.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum StopRule {
+    /// This many repeats.
+    Fixed(u32),
+    /// Until the relative half width of the 95 % interval is below the first number, within at most so many repeats.
+    Relative(f64, usize),
+}
+
+impl StopRule {
+    /// A fresh instance of the rule.
+    pub fn start(self) -> Box<dyn Stop> {
+        match self {
+            Self::Fixed(repeats) => Box::new(Fixed::new(repeats)),
+            Self::Relative(half_width, maximum) => Box::new(RelativeInterval::new(half_width, 5, maximum)),
+        }
+    }
+}
+
+/// A specification that could not be measured, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Skipped {
+    /// What was asked for.
+    pub spec: KernelSpec,
+    /// Why there is no row of it.
+    pub reason: String,
+}
+
+/// Rows, and what is missing among them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Characterisation {
+    /// One row a (specification, repeat, component).
+    pub rows: Vec<Row>,
+    /// What the executor can't run.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Measures each specification at the present settings: check against the reference, warm-up, repeats until `stop` is
+/// satisfied. `progress` is called before each specification with its number; it returns false to end early, with the
+/// rows so far.
+///
+/// # Errors
+/// A workload or sensor that fails on the way. A specification that the executor does not have is skipped, with its
+/// reason.
+pub fn characterise(
+    rig: &mut Rig,
+    specs: &[KernelSpec],
+    options: &super::Options,
+    stop: StopRule,
+    progress: &mut dyn FnMut(usize, &KernelSpec) -> bool,
+) -> Result<Characterisation, MeasureError> {
+    let mut result = Characterisation::default();
+    for (order, spec) in specs.iter().enumerate() {
+        if !progress(order, spec) {
+            break;
+        }
+        let mut workload = match rig.executor.prepare(spec) {
+            Ok(workload) => workload,
+            Err(ExecutorError::Unsupported { reason, .. }) => {
+                result.skipped.push(Skipped { spec: *spec, reason });
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut base = base_row(spec, rig.executor.name(), &rig.executor.device(), workload.as_ref());
+        base.order = order as u32;
+        base.error_over_bound = workload.check()?;
+        let mut instruments = rig.instruments(options);
+        let warm = instruments.warm_up(&mut workload)?;
+        if !warm.steady {
+            append(&mut base.note, "power or temperature still moved at the end of the warm-up");
+        }
+        let mut stop = stop.start();
+        let mut repeat = 0;
+        while !stop.done() {
+            let stretch = instruments.window(&mut workload, warm.batch)?;
+            base.achieved_clock = workload.achieved_clock();
+            let new = rows(&base, &stretch, repeat);
+            let time_s = stretch.busy.0 / stretch.iterations.max(1) as f64;
+            stop.push(time_s, stretch.total_power().map(|power| power.0 * time_s));
+            result.rows.extend(new);
+            repeat += 1;
+        }
+    }
+    Ok(result)
+}

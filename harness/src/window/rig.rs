@@ -1,0 +1,87 @@
+//! One device with everything that measures and controls it.
+
+use super::{Instruments, Options};
+use crate::clock::{Clock, RealClock};
+use crate::executor::Executor;
+use crate::executor::vnode::VnodeExecutor;
+use crate::knob::Knob;
+use crate::sensor::{Sensor, select};
+use crate::vnode::{Vnode, VnodeError};
+use std::sync::Arc;
+
+/// Reads a temperature in degrees Celsius; `None` where it is unknown.
+pub type Thermometer = Box<dyn FnMut() -> Option<f64>>;
+/// What happens before the n-th point: a real device may cool down, the virtual one comes to idle equilibrium.
+pub type Rest = Box<dyn FnMut(u64)>;
+
+/// A device under test: what runs, what measures, what controls, and the time by which all of that goes.
+pub struct Rig {
+    /// Runs the kernels.
+    pub executor: Box<dyn Executor>,
+    /// At most one sensor a component (see [`crate::sensor::select`]); none at all gives times without energies.
+    pub sensors: Vec<Box<dyn Sensor>>,
+    /// What may be set; empty without `--allow-control`.
+    pub knobs: Vec<Box<dyn Knob>>,
+    /// The clock that stamps the readings.
+    pub clock: Arc<dyn Clock>,
+    /// Temperature of the device that works, where it can be read.
+    pub thermometer: Option<Thermometer>,
+    /// Called with the number of each point before it.
+    pub rest: Option<Rest>,
+    /// Highest power that the device can draw, in W, where it is known: an upper bound for estimates.
+    pub power_bound_w: Option<f64>,
+}
+
+impl std::fmt::Debug for Rig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rig")
+            .field("executor", &self.executor.name())
+            .field("device", &self.executor.device())
+            .field("sensors", &self.sensors.iter().map(|s| s.info().id.as_str()).collect::<Vec<_>>())
+            .field("knobs", &self.knobs.iter().map(|k| k.id()).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Rig {
+    /// A rig in real time without knobs, thermometer and rests.
+    pub fn new(executor: Box<dyn Executor>, sensors: Vec<Box<dyn Sensor>>) -> Self {
+        Self {
+            executor,
+            sensors,
+            knobs: Vec::new(),
+            clock: Arc::new(RealClock::new()),
+            thermometer: None,
+            rest: None,
+            power_bound_w: None,
+        }
+    }
+
+    /// A virtual device with its sensors (one a component), its levers and its clock.
+    ///
+    /// # Errors
+    /// The state file vanished or broke.
+    pub fn vnode(vnode: &Vnode) -> Result<Self, VnodeError> {
+        let sensors = select(vnode.sensors().into_iter().map(Ok).collect()).sensors;
+        let (hot, resting) = (vnode.node().clone(), vnode.node().clone());
+        Ok(Self {
+            executor: Box::new(VnodeExecutor::new(vnode)),
+            sensors,
+            knobs: vnode.knobs()?,
+            clock: vnode.clock(),
+            thermometer: Some(Box::new(move || Some(hot.temperature_c()))),
+            rest: Some(Box::new(move |order| resting.rest(order))),
+            power_bound_w: Some(vnode.node().physics().cap.max_w),
+        })
+    }
+
+    /// The parts that a measurement reads.
+    pub fn instruments<'a>(&'a mut self, options: &'a Options) -> Instruments<'a> {
+        Instruments {
+            sensors: &mut self.sensors,
+            clock: self.clock.as_ref(),
+            thermometer: self.thermometer.as_mut(),
+            options,
+        }
+    }
+}

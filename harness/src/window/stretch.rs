@@ -1,0 +1,137 @@
+//! One stretch of back-to-back executions, read by all sensors.
+
+use super::{Instruments, Load, MeasureError};
+use crate::sensor::energy::Accumulator;
+use crate::sensor::{Quantity, Reading};
+use ergometer_record::{Component, Provenance, Seconds, Watts};
+
+/// What the sensors saw of a stretch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stretch {
+    /// Executions.
+    pub iterations: u64,
+    /// Time in which they ran, without the reading of sensors between batches.
+    pub busy: Seconds,
+    /// Mean power by component, or why there is none.
+    pub powers: Vec<(Component, Result<ComponentPower, String>)>,
+    /// At the end.
+    pub temperature_c: Option<f64>,
+}
+
+/// Mean power of one component over a stretch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ComponentPower {
+    /// The mean.
+    pub mean: Watts,
+    /// Its standard uncertainty from quantisation, update period and gain.
+    pub mean_u: Watts,
+    /// What it is called in results.
+    pub provenance: Provenance,
+}
+
+impl Stretch {
+    /// The sum of the powers that are known; `None` when one is missing or there is no sensor.
+    pub fn total_power(&self) -> Option<Watts> {
+        let powers: Option<Vec<Watts>> = self.powers.iter().map(|(_, p)| p.as_ref().ok().map(|p| p.mean)).collect();
+        powers.filter(|p| !p.is_empty()).map(|p| p.into_iter().sum())
+    }
+}
+
+impl Instruments<'_> {
+    /// Runs `load` in batches for at least `least`. Where the slowest sensor is a counter that updates more slowly than
+    /// a batch lasts, the stretch begins and ends on one of its updates.
+    pub(super) fn stretch(&mut self, load: &mut dyn Load, batch: u64, least: Seconds) -> Result<Stretch, MeasureError> {
+        let slowest = self.slowest_counter();
+        if let Some((index, period)) = slowest {
+            self.run_to_tick(load, batch, index, period)?;
+        }
+        let mut meters: Vec<Accumulator> = self.sensors.iter().map(|s| Accumulator::new(s.info())).collect();
+        let mut previous = self.read_all(&mut meters)?;
+        let start = self.clock.now();
+        let (mut iterations, mut busy, mut longest_batch) = (0u64, Seconds(0.0), 0.0f64);
+        loop {
+            let before = self.clock.now();
+            busy += load.run(batch)?;
+            longest_batch = longest_batch.max((self.clock.now() - before).0);
+            iterations += batch;
+            let readings = self.read_all(&mut meters)?;
+            let elapsed = self.clock.now() - start;
+            let on_tick = slowest.is_none_or(|(index, period)| {
+                let ticked = readings.get(index).map(|r| r.quantity) != previous.get(index).map(|r| r.quantity);
+                // A counter that stands still must not hold the window open; the meter will call it stuck.
+                ticked || elapsed.0 > least.0 + 4.0 * period.0
+            });
+            previous = readings;
+            if elapsed.0 >= least.0 && on_tick {
+                break;
+            }
+        }
+        let powers = self
+            .sensors
+            .iter()
+            .zip(&meters)
+            .enumerate()
+            .map(|(index, (sensor, meter))| {
+                let info = sensor.info();
+                let power = meter.finish().map_err(|error| format!("{}: {error}", info.id)).map(|window| {
+                    let mut budget = window.budget;
+                    if slowest.is_some_and(|(at, _)| at == index) {
+                        // On a tick a reading is at most one batch old instead of one period.
+                        budget.period_j = budget.period_j.min(window.mean.0 * longest_batch / 6f64.sqrt());
+                    }
+                    ComponentPower {
+                        mean: window.mean,
+                        mean_u: budget.total() / window.span,
+                        provenance: info.provenance,
+                    }
+                });
+                (info.component, power)
+            })
+            .collect();
+        Ok(Stretch { iterations, busy, powers, temperature_c: self.temperature() })
+    }
+
+    /// The counter with the longest update period.
+    fn slowest_counter(&mut self) -> Option<(usize, Seconds)> {
+        let clock = self.clock;
+        self.sensors
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(index, sensor)| match sensor.read(clock) {
+                Ok(Reading { quantity: Quantity::Energy(_), .. }) => Some((index, sensor.info().period)),
+                _ => None,
+            })
+            .max_by(|a, b| a.1.0.total_cmp(&b.1.0))
+    }
+
+    fn run_to_tick(
+        &mut self,
+        load: &mut dyn Load,
+        batch: u64,
+        index: usize,
+        period: Seconds,
+    ) -> Result<(), MeasureError> {
+        let clock = self.clock;
+        let start = clock.now();
+        let Some(sensor) = self.sensors.get_mut(index) else { return Ok(()) };
+        let first = sensor.read(clock)?.quantity;
+        while (clock.now() - start).0 < 4.0 * period.0 {
+            load.run(batch)?;
+            if sensor.read(clock)?.quantity != first {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_all(&mut self, meters: &mut [Accumulator]) -> Result<Vec<Reading>, MeasureError> {
+        let clock = self.clock;
+        let mut readings = Vec::with_capacity(meters.len());
+        for (sensor, meter) in self.sensors.iter_mut().zip(meters) {
+            let reading = sensor.read(clock)?;
+            meter.push(reading);
+            readings.push(reading);
+        }
+        Ok(readings)
+    }
+}
