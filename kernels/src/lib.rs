@@ -3,14 +3,36 @@
 //! - [`topology`]: cores, SMT siblings, sockets, NUMA nodes and caches that this process may use;
 //! - [`pool`]: pinned workers that run one closure side by side;
 //! - [`tier`]: scalar, SSE, AVX2+FMA, AVX-512: detected once, forcible;
-//! - [`prepared`]: what executors call: a [`ergometer_record::KernelSpec`] with its operands in place.
+//! - [`prepared`]: what executors call: a [`ergometer_record::KernelSpec`] with its operands in place;
+//! - [`gemm`], [`spmv_csr`], [`spmv_coo`], [`triad`], [`stencil`], [`monte_carlo`], [`dist`]: the kernels over slices,
+//!   one folder each, one file a tier; every slice is checked before a pointer is touched;
+//! - [`sparse`]: generated matrices; [`memory`]: what is free.
+//!
+//! An algorithm is written once, over a small vector trait (`simd`), and compiled once a tier. To add a kernel: a folder
+//! beside the others, a file in `prepared`, a line in [`prepared::prepare`].
 
+pub mod dist;
+mod element;
 pub mod error;
+pub mod gemm;
+pub mod memory;
+pub mod monte_carlo;
 pub mod pool;
 pub mod prepared;
+mod probe;
+mod random;
+mod simd;
+pub mod sparse;
+pub mod spmv_coo;
+pub mod spmv_csr;
+pub mod stencil;
+#[cfg(test)]
+mod testing;
 pub mod tier;
 pub mod topology;
+pub mod triad;
 
+pub use element::Element;
 pub use error::KernelError;
 pub use pool::{Pool, PoolError};
 pub use prepared::{Prepared, prepare};

@@ -6,9 +6,11 @@
 
 mod barrier;
 mod pin;
+mod spread;
 
 use crate::topology::Topology;
 use barrier::Barrier;
+pub(crate) use spread::{exceeds_cache, spread};
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

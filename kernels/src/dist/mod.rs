@@ -1,0 +1,123 @@
+//! DIST: the Euclidean norm of each point of a set.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod sse;
+
+use crate::element::Element;
+use crate::error::KernelError;
+use crate::memory::{Shared, share};
+use crate::pool::{Pool, spread};
+use crate::simd::Vector;
+use crate::tier::{Level, Tier, dispatch};
+
+/// `out[i]` = square root of the sum of squares of row `i` of `points` (row-major, `dim` coordinates a row).
+///
+/// Squares are summed in the element type without scaling: a point whose squared norm overflows gives infinity, one
+/// whose squares underflow loses them; NaN gives NaN. Relative error at most `(dim + 2) u` otherwise, with `u` the unit
+/// roundoff. `dim == 0` gives zeros. The result of a tier is the same bit for bit whatever the thread count: the order
+/// of summation depends on `dim` alone.
+///
+/// # Errors
+/// `points` is not `out.len() * dim` long; a tier that the CPU lacks; nested use of the pool.
+pub fn dist<T: Element>(
+    pool: Option<&Pool>,
+    tier: Tier,
+    points: &[T],
+    dim: usize,
+    out: &mut [T],
+) -> Result<(), KernelError> {
+    let level = tier.level()?;
+    let expected = out.len().checked_mul(dim).ok_or(KernelError::Overflow { what: "points" })?;
+    if points.len() != expected {
+        return Err(KernelError::Length { what: "points", expected, found: points.len() });
+    }
+    let out = Shared::new(out);
+    spread(pool, |w| part(level, points, dim, out, w.index, w.of))
+}
+
+/// One worker's share. Lengths were checked.
+pub(crate) fn part<T: Element>(level: Level, points: &[T], dim: usize, out: Shared<'_, T>, index: usize, of: usize) {
+    let range = share(out.len(), index, of, 1024);
+    // SAFETY: shares of different workers don't overlap.
+    let out = unsafe { out.range(range.clone()) };
+    let points = &points[range.start * dim..range.end * dim];
+    dispatch!(level, scalar: (T::RUNGS.dist)(points, dim, out), run::<T>(points, dim, out));
+}
+
+/// # Safety
+/// The CPU has the vector's tier. `points` has `out.len() * dim` elements.
+#[inline(always)]
+unsafe fn body<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V::Elem]) {
+    // SAFETY: the contract is this function's own.
+    unsafe { if dim < V::LANES { across_points::<V>(points, dim, out) } else { along_rows::<V>(points, dim, out) } }
+}
+
+/// Short rows: one point a lane, so that no lane is wasted and nothing is summed across lanes.
+///
+/// # Safety
+/// As [`body`], and `dim < V::LANES`.
+#[inline(always)]
+unsafe fn across_points<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V::Elem]) {
+    use crate::element::Sealed;
+    // Room for the widest tier: 16 lanes of up to 15 coordinates.
+    let mut lanes = [<V::Elem as Sealed>::ZERO; 256];
+    for (i, out) in out.chunks_mut(V::LANES).enumerate() {
+        let rows = &points[i * V::LANES * dim..][..out.len() * dim];
+        for (l, row) in rows.chunks_exact(dim.max(1)).enumerate() {
+            for (c, x) in row.iter().enumerate() {
+                lanes[c * V::LANES + l] = *x;
+            }
+        }
+        // SAFETY: `c < dim < LANES <= 16`, so that every vector lies in the array; the store names its lanes.
+        unsafe {
+            let mut sum = V::splat(<V::Elem as Sealed>::ZERO);
+            for c in 0..dim {
+                let x = V::load(lanes.as_ptr().add(c * V::LANES));
+                sum = x.mul_add(x, sum);
+            }
+            sum.sqrt().store_first(out.as_mut_ptr(), out.len());
+        }
+    }
+}
+
+/// Long rows: coordinates along the lanes, two chains a row.
+///
+/// # Safety
+/// As [`body`].
+#[inline(always)]
+unsafe fn along_rows<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V::Elem]) {
+    use crate::element::Sealed;
+    for (i, out) in out.iter_mut().enumerate() {
+        // SAFETY: `i < out.len()`, so that the row lies in `points`; accesses are at `c + lanes <= dim` or name lanes.
+        unsafe {
+            let row = points.as_ptr().add(i * dim);
+            let mut sums = [V::splat(<V::Elem as Sealed>::ZERO); 2];
+            let mut c = 0;
+            while c + 2 * V::LANES <= dim {
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    let x = V::load(row.add(c + j * V::LANES));
+                    *sum = x.mul_add(x, *sum);
+                }
+                c += 2 * V::LANES;
+            }
+            if c + V::LANES <= dim {
+                let x = V::load(row.add(c));
+                sums[0] = x.mul_add(x, sums[0]);
+                c += V::LANES;
+            }
+            if c < dim {
+                let x = V::load_first(row.add(c), dim - c);
+                sums[1] = x.mul_add(x, sums[1]);
+            }
+            let total = sums[0].add(sums[1]).sum();
+            V::splat(total).sqrt().store_first(out, 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,13 @@
+//! Monte Carlo for AVX2 and FMA.
+
+use crate::element::Element;
+use crate::simd::Isa;
+use crate::simd::avx2::Avx2;
+
+/// # Safety
+/// The CPU has AVX2 and FMA; the rest is the body's contract.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn run<T: Element>(seed: u64, first: u64, blocks: u64) -> u64 {
+    // SAFETY: this function's contract is the body's.
+    unsafe { super::body::<T, <Avx2 as Isa>::Blocks>(seed, first, blocks) }
+}

@@ -1,0 +1,224 @@
+//! AVX-512 F, VL, DQ, BW: sixteen f32 or eight f64, with masks.
+
+use super::{Isa, PhiloxLanes, Vector};
+use std::arch::x86_64::*;
+
+/// AVX-512.
+pub(crate) struct Avx512;
+
+impl Isa for Avx512 {
+    type F32 = F32x16;
+    type F64 = F64x8;
+    type Blocks = Blocks8;
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct F32x16(__m512);
+#[derive(Clone, Copy)]
+pub(crate) struct F64x8(__m512d);
+#[derive(Clone, Copy)]
+pub(crate) struct Blocks8(__m512i);
+
+/// The lowest `n` bits set.
+#[inline(always)]
+fn first(n: usize) -> u32 {
+    (1u32 << n) - 1
+}
+
+macro_rules! avx512 {
+    ($vector:ident, $elem:ty, $lanes:literal, $mask:ty, $set1:ident, $load:ident, $maskload:ident, $store:ident,
+     $maskstore:ident, $stream:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident) => {
+        // SAFETY (of every block below): the caller's tier has AVX-512 by the trait's contract; pointers are valid by
+        // it too, and masked accesses do not touch lanes whose mask is clear.
+        #[allow(clippy::undocumented_unsafe_blocks)]
+        impl Vector for $vector {
+            type Elem = $elem;
+            const LANES: usize = $lanes;
+            #[inline(always)]
+            unsafe fn splat(x: $elem) -> Self {
+                Self(unsafe { $set1(x) })
+            }
+            #[inline(always)]
+            unsafe fn load(p: *const $elem) -> Self {
+                Self(unsafe { $load(p) })
+            }
+            #[inline(always)]
+            unsafe fn load_first(p: *const $elem, n: usize) -> Self {
+                Self(unsafe { $maskload(first(n) as $mask, p) })
+            }
+            #[inline(always)]
+            unsafe fn store(self, p: *mut $elem) {
+                unsafe { $store(p, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, p: *mut $elem, n: usize) {
+                unsafe { $maskstore(p, first(n) as $mask, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn stream(self, p: *mut $elem) {
+                unsafe { $stream(p, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn fence() {
+                unsafe { _mm_sfence() }
+            }
+            #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                Self(unsafe { $add(self.0, other.0) })
+            }
+            #[inline(always)]
+            unsafe fn mul(self, other: Self) -> Self {
+                Self(unsafe { $mul(self.0, other.0) })
+            }
+            #[inline(always)]
+            unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+                Self(unsafe { $fmadd(self.0, b.0, c.0) })
+            }
+            #[inline(always)]
+            unsafe fn sqrt(self) -> Self {
+                Self(unsafe { $sqrt(self.0) })
+            }
+            #[inline(always)]
+            unsafe fn sum(self) -> $elem {
+                unsafe { Self::fold(self.0) }
+            }
+            #[inline(always)]
+            unsafe fn gather(base: *const $elem, index: *const u32) -> Self {
+                unsafe { Self::collect(base, index) }
+            }
+            #[inline(always)]
+            unsafe fn mul_add_one(a: $elem, b: $elem, c: $elem) -> $elem {
+                a.mul_add(b, c)
+            }
+            #[inline(always)]
+            unsafe fn prefetch(p: *const $elem) {
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+            }
+        }
+    };
+}
+avx512!(
+    F32x16,
+    f32,
+    16,
+    __mmask16,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_maskz_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_mask_storeu_ps,
+    _mm512_stream_ps,
+    _mm512_add_ps,
+    _mm512_mul_ps,
+    _mm512_fmadd_ps,
+    _mm512_sqrt_ps
+);
+avx512!(
+    F64x8,
+    f64,
+    8,
+    __mmask8,
+    _mm512_set1_pd,
+    _mm512_loadu_pd,
+    _mm512_maskz_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_mask_storeu_pd,
+    _mm512_stream_pd,
+    _mm512_add_pd,
+    _mm512_mul_pd,
+    _mm512_fmadd_pd,
+    _mm512_sqrt_pd
+);
+
+// SAFETY (of every block below): the caller's tier has AVX-512; pointers are valid by the trait's contract.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl F32x16 {
+    #[inline(always)]
+    unsafe fn fold(v: __m512) -> f32 {
+        unsafe {
+            let eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v));
+            let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn collect(base: *const f32, index: *const u32) -> Self {
+        Self(unsafe { _mm512_i32gather_ps::<4>(_mm512_loadu_si512(index.cast()), base) })
+    }
+}
+
+// SAFETY (of every block below): as above.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl F64x8 {
+    #[inline(always)]
+    unsafe fn fold(v: __m512d) -> f64 {
+        unsafe {
+            let four = _mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v));
+            let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd::<1>(four));
+            _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn collect(base: *const f64, index: *const u32) -> Self {
+        Self(unsafe { _mm512_i32gather_pd::<8>(_mm256_loadu_si256(index.cast()), base) })
+    }
+}
+
+// SAFETY (of every block below): the caller's tier has AVX-512.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl PhiloxLanes for Blocks8 {
+    const LANES: usize = 8;
+    #[inline(always)]
+    unsafe fn splat(word: u64) -> Self {
+        Self(unsafe { _mm512_set1_epi64(word as i64) })
+    }
+    #[inline(always)]
+    unsafe fn count_from(first: u64) -> Self {
+        Self(unsafe { _mm512_add_epi64(_mm512_set1_epi64(first as i64), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7)) })
+    }
+    #[inline(always)]
+    unsafe fn mul_low(self, other: Self) -> Self {
+        Self(unsafe { _mm512_mul_epu32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn high(self) -> Self {
+        Self(unsafe { _mm512_srli_epi64::<32>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn xor3(self, b: Self, c: Self) -> Self {
+        // 0x96 is the truth table of a ^ b ^ c.
+        Self(unsafe { _mm512_ternarylogic_epi64::<0x96>(self.0, b.0, c.0) })
+    }
+    #[inline(always)]
+    unsafe fn inside_f32(w: [Self; 4]) -> u32 {
+        // As for SSE: 24-bit coordinates are exact, and the power of two moves to the other side.
+        unsafe {
+            let pair = |a: __m512i, b: __m512i| {
+                let words = _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64::<32>(b));
+                _mm512_cvtepi32_ps(_mm512_srli_epi32::<8>(words))
+            };
+            let (x, y) = (pair(w[0].0, w[2].0), pair(w[1].0, w[3].0));
+            let square = _mm512_add_ps(_mm512_mul_ps(x, x), _mm512_mul_ps(y, y));
+            _mm512_cmp_ps_mask::<_CMP_LT_OQ>(square, _mm512_set1_ps((1u64 << 48) as f32)).count_ones()
+        }
+    }
+    #[inline(always)]
+    unsafe fn inside_f64(w: [Self; 4]) -> u32 {
+        unsafe {
+            let exponent = _mm512_set1_epi64(0x4330_0000_0000_0000);
+            let magic = _mm512_castsi512_pd(exponent);
+            let real = |v: __m512i| {
+                let bits = _mm512_mask_blend_epi32(0xaaaa, v, exponent);
+                _mm512_sub_pd(_mm512_castsi512_pd(bits), magic)
+            };
+            let inside = |x: __m512i, y: __m512i| {
+                let (x, y) = (real(x), real(y));
+                let square = _mm512_add_pd(_mm512_mul_pd(x, x), _mm512_mul_pd(y, y));
+                let limit = _mm512_set1_pd(2f64 * (1u64 << 63) as f64);
+                _mm512_cmp_pd_mask::<_CMP_LT_OQ>(square, limit).count_ones()
+            };
+            inside(w[0].0, w[1].0) + inside(w[2].0, w[3].0)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The small vector trait over which each algorithm is written once.
+//!
+//! A body generic over [`Vector`] is `#[inline(always)]` and gets its instructions from the function that calls it:
+//! one per tier, under `#[target_feature]`. Every method is unsafe for one reason: the CPU must have the tier's
+//! features, and the caller's `#[target_feature]` (reached through a `Level`) is what guarantees it. Methods with
+//! pointers add their own conditions.
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod sse;
+
+use crate::element::Element;
+
+/// An instruction-set tier with vectors.
+pub trait Isa {
+    type F32: Vector<Elem = f32>;
+    type F64: Vector<Elem = f64>;
+    type Blocks: PhiloxLanes;
+}
+
+/// Several elements in one register.
+#[expect(clippy::missing_safety_doc, reason = "the module states the one condition; pointers are as for slices")]
+pub trait Vector: Copy {
+    type Elem: Element;
+    const LANES: usize;
+    unsafe fn splat(x: Self::Elem) -> Self;
+    /// Unaligned load of all lanes.
+    unsafe fn load(p: *const Self::Elem) -> Self;
+    /// The first `n <= LANES` lanes, zero beyond; memory beyond is not touched.
+    unsafe fn load_first(p: *const Self::Elem, n: usize) -> Self;
+    unsafe fn store(self, p: *mut Self::Elem);
+    /// Stores the first `n <= LANES` lanes; memory beyond is not touched.
+    unsafe fn store_first(self, p: *mut Self::Elem, n: usize);
+    /// Non-temporal store; `p` is aligned to the vector. Needs [`Self::fence`] before anyone else reads.
+    unsafe fn stream(self, p: *mut Self::Elem);
+    unsafe fn fence();
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
+    /// `self * b + c`: fused where the tier has it, two roundings in SSE.
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+    unsafe fn sqrt(self) -> Self;
+    /// Sum of all lanes, in a fixed order.
+    unsafe fn sum(self) -> Self::Elem;
+    /// Lane `l` is `base[index[l]]`; indices are below 2^31.
+    unsafe fn gather(base: *const Self::Elem, index: *const u32) -> Self;
+    /// `a * b + c` of one element, rounded as the lanes are.
+    unsafe fn mul_add_one(a: Self::Elem, b: Self::Elem, c: Self::Elem) -> Self::Elem;
+    /// Brings the line at `p` closer; never faults.
+    unsafe fn prefetch(p: *const Self::Elem);
+}
+
+/// 64-bit lanes, each with one Philox block's 32-bit word in its low half. The high half may hold anything.
+#[expect(clippy::missing_safety_doc, reason = "the module states the one condition")]
+pub trait PhiloxLanes: Copy {
+    /// Blocks in flight.
+    const LANES: usize;
+    unsafe fn splat(word: u64) -> Self;
+    /// `first, first + 1, …`, as 64-bit numbers.
+    unsafe fn count_from(first: u64) -> Self;
+    /// 64-bit product of the low halves.
+    unsafe fn mul_low(self, other: Self) -> Self;
+    /// Shifts each lane right by 32.
+    unsafe fn high(self) -> Self;
+    /// Exclusive or of three.
+    unsafe fn xor3(self, b: Self, c: Self) -> Self;
+    /// Of the samples `(w0, w1)` and `(w2, w3)` of each lane, how many lie inside, in f32 arithmetic.
+    unsafe fn inside_f32(w: [Self; 4]) -> u32;
+    /// As above, in f64 arithmetic.
+    unsafe fn inside_f64(w: [Self; 4]) -> u32;
+}

@@ -1,0 +1,170 @@
+//! SSE2: four f32 or two f64.
+
+use super::{Isa, PhiloxLanes, Vector};
+use std::arch::x86_64::*;
+
+/// The baseline of x86-64.
+pub(crate) struct Sse;
+
+impl Isa for Sse {
+    type F32 = F32x4;
+    type F64 = F64x2;
+    type Blocks = Blocks2;
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct F32x4(__m128);
+#[derive(Clone, Copy)]
+pub(crate) struct F64x2(__m128d);
+#[derive(Clone, Copy)]
+pub(crate) struct Blocks2(__m128i);
+
+macro_rules! sse {
+    ($vector:ident, $elem:ty, $lanes:literal, $set1:ident, $load:ident, $store:ident, $stream:ident, $add:ident,
+     $mul:ident, $sqrt:ident) => {
+        // SAFETY (of every block below): SSE2 is part of x86-64; pointers are valid by the trait's contract.
+        #[allow(clippy::undocumented_unsafe_blocks)]
+        impl Vector for $vector {
+            type Elem = $elem;
+            const LANES: usize = $lanes;
+            #[inline(always)]
+            unsafe fn splat(x: $elem) -> Self {
+                Self(unsafe { $set1(x) })
+            }
+            #[inline(always)]
+            unsafe fn load(p: *const $elem) -> Self {
+                Self(unsafe { $load(p) })
+            }
+            #[inline(always)]
+            unsafe fn load_first(p: *const $elem, n: usize) -> Self {
+                let mut lanes = [0.0; $lanes];
+                for (i, lane) in lanes.iter_mut().enumerate().take(n) {
+                    *lane = unsafe { *p.add(i) };
+                }
+                unsafe { Self::load(lanes.as_ptr()) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, p: *mut $elem) {
+                unsafe { $store(p, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, p: *mut $elem, n: usize) {
+                let mut lanes = [0.0; $lanes];
+                unsafe { self.store(lanes.as_mut_ptr()) };
+                for (i, lane) in lanes.iter().enumerate().take(n) {
+                    unsafe { *p.add(i) = *lane };
+                }
+            }
+            #[inline(always)]
+            unsafe fn stream(self, p: *mut $elem) {
+                unsafe { $stream(p, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn fence() {
+                unsafe { _mm_sfence() }
+            }
+            #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                Self(unsafe { $add(self.0, other.0) })
+            }
+            #[inline(always)]
+            unsafe fn mul(self, other: Self) -> Self {
+                Self(unsafe { $mul(self.0, other.0) })
+            }
+            #[inline(always)]
+            unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+                Self(unsafe { $add($mul(self.0, b.0), c.0) })
+            }
+            #[inline(always)]
+            unsafe fn sqrt(self) -> Self {
+                Self(unsafe { $sqrt(self.0) })
+            }
+            #[inline(always)]
+            unsafe fn sum(self) -> $elem {
+                let mut lanes = [0.0; $lanes];
+                unsafe { self.store(lanes.as_mut_ptr()) };
+                // Pairs first, as the wider tiers fold their halves.
+                let half = $lanes / 2;
+                for i in 0..half {
+                    lanes[i] += lanes[i + half];
+                }
+                lanes[..half].iter().skip(1).fold(lanes[0], |sum, x| sum + x)
+            }
+            #[inline(always)]
+            unsafe fn gather(base: *const $elem, index: *const u32) -> Self {
+                let mut lanes = [0.0; $lanes];
+                for (i, lane) in lanes.iter_mut().enumerate() {
+                    *lane = unsafe { *base.add(*index.add(i) as usize) };
+                }
+                unsafe { Self::load(lanes.as_ptr()) }
+            }
+            #[inline(always)]
+            unsafe fn mul_add_one(a: $elem, b: $elem, c: $elem) -> $elem {
+                a * b + c
+            }
+            #[inline(always)]
+            unsafe fn prefetch(p: *const $elem) {
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+            }
+        }
+    };
+}
+sse!(F32x4, f32, 4, _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps, _mm_stream_ps, _mm_add_ps, _mm_mul_ps, _mm_sqrt_ps);
+sse!(F64x2, f64, 2, _mm_set1_pd, _mm_loadu_pd, _mm_storeu_pd, _mm_stream_pd, _mm_add_pd, _mm_mul_pd, _mm_sqrt_pd);
+
+// SAFETY (of every block below): SSE2 is part of x86-64.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl PhiloxLanes for Blocks2 {
+    const LANES: usize = 2;
+    #[inline(always)]
+    unsafe fn splat(word: u64) -> Self {
+        Self(unsafe { _mm_set1_epi64x(word as i64) })
+    }
+    #[inline(always)]
+    unsafe fn count_from(first: u64) -> Self {
+        Self(unsafe { _mm_set_epi64x(first.wrapping_add(1) as i64, first as i64) })
+    }
+    #[inline(always)]
+    unsafe fn mul_low(self, other: Self) -> Self {
+        Self(unsafe { _mm_mul_epu32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn high(self) -> Self {
+        Self(unsafe { _mm_srli_epi64::<32>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn xor3(self, b: Self, c: Self) -> Self {
+        Self(unsafe { _mm_xor_si128(_mm_xor_si128(self.0, b.0), c.0) })
+    }
+    #[inline(always)]
+    unsafe fn inside_f32(w: [Self; 4]) -> u32 {
+        // Coordinates of both samples of a block side by side, 24 bits each: exact as f32. The factor 2^-24 is a power
+        // of two, so that comparing with 2^48 instead of 1 rounds alike.
+        unsafe {
+            let low = _mm_set1_epi64x(0xffff_ffff);
+            let pair = |a: __m128i, b: __m128i| {
+                let words = _mm_or_si128(_mm_and_si128(a, low), _mm_slli_epi64::<32>(b));
+                _mm_cvtepi32_ps(_mm_srli_epi32::<8>(words))
+            };
+            let (x, y) = (pair(w[0].0, w[2].0), pair(w[1].0, w[3].0));
+            let square = _mm_add_ps(_mm_mul_ps(x, x), _mm_mul_ps(y, y));
+            (_mm_movemask_ps(_mm_cmplt_ps(square, _mm_set1_ps((1u64 << 48) as f32))) as u32).count_ones()
+        }
+    }
+    #[inline(always)]
+    unsafe fn inside_f64(w: [Self; 4]) -> u32 {
+        // A 32-bit number under the exponent of 2^52 is 2^52 plus it, exactly.
+        unsafe {
+            let low = _mm_set1_epi64x(0xffff_ffff);
+            let exponent = _mm_set1_epi64x(0x4330_0000_0000_0000);
+            let magic = _mm_castsi128_pd(exponent);
+            let real = |v: __m128i| _mm_sub_pd(_mm_castsi128_pd(_mm_or_si128(_mm_and_si128(v, low), exponent)), magic);
+            let inside = |x: __m128i, y: __m128i| {
+                let (x, y) = (real(x), real(y));
+                let square = _mm_add_pd(_mm_mul_pd(x, x), _mm_mul_pd(y, y));
+                (_mm_movemask_pd(_mm_cmplt_pd(square, _mm_set1_pd(2f64 * (1u64 << 63) as f64))) as u32).count_ones()
+            };
+            inside(w[0].0, w[1].0) + inside(w[2].0, w[3].0)
+        }
+    }
+}

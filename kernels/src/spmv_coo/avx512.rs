@@ -1,0 +1,20 @@
+//! SpMV from coordinates for AVX-512.
+
+use super::Coo;
+use crate::element::Element;
+use crate::simd::avx512::Avx512;
+use std::ops::Range;
+
+/// # Safety
+/// The CPU has AVX-512; the rest is the body's contract.
+#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+pub(super) unsafe fn run<T: Element>(
+    matrix: &Coo<'_, T>,
+    entries: Range<usize>,
+    first_row: usize,
+    x: &[T],
+    y: &mut [T],
+) {
+    // SAFETY: this function's contract is the body's.
+    unsafe { super::body::<T::Vec<Avx512>>(matrix, entries, first_row, x, y) }
+}

@@ -1,0 +1,13 @@
+//! The 7-point stencil for SSE2.
+
+use super::Part;
+use crate::element::Element;
+use crate::simd::sse::Sse;
+
+/// # Safety
+/// The CPU has SSE2; the rest is the body's contract.
+#[target_feature(enable = "sse2")]
+pub(super) unsafe fn run<T: Element>(part: &Part<T>) {
+    // SAFETY: this function's contract is the body's.
+    unsafe { super::body::<T::Vec<Sse>>(part) }
+}
