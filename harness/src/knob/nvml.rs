@@ -57,7 +57,15 @@ pub(crate) fn open(id: &str, roots: &Roots) -> Found {
 }
 
 fn absent(id: &str, error: &SensorError) -> KnobError {
-    KnobError::Missing { id: id.to_owned(), reason: error.to_string() }
+    let id = id.to_owned();
+    match error {
+        SensorError::NotPermitted { reason, remedy, .. } => {
+            KnobError::NotPermitted { id, reason: reason.clone(), remedy: remedy.clone() }
+        }
+        SensorError::Missing { reason, .. } | SensorError::Failed { reason, .. } => {
+            KnobError::Missing { id, reason: reason.clone() }
+        }
+    }
 }
 
 fn failure(id: &str, error: &NvmlError) -> KnobError {

@@ -271,13 +271,14 @@ impl Accumulator {
         if self.readings < 2 || span.0 <= 0.0 {
             return Err(WindowError::TooFew { readings: self.readings.min(1) });
         }
+        if span.0 < self.period.0 {
+            // The readings are still those of the time before.
+            return Err(WindowError::TooShort { span, period: self.period });
+        }
         let mean = self.energy / span.0;
         let (low, high) = self.powers.unwrap_or((mean, mean));
         let budget = match first.quantity {
             Quantity::Energy(_) => {
-                if span.0 < self.period.0 {
-                    return Err(WindowError::TooShort { span, period: self.period });
-                }
                 if self.energy <= 0.0 {
                     return Err(WindowError::Stuck { span });
                 }

@@ -74,11 +74,9 @@ pub(crate) fn probe(roots: &Roots, first_card: u32) -> Vec<Found> {
 fn grace_domain(chip: &Chip) -> Option<Domain> {
     match read_trimmed(&chip.folder.join("power1_oem_info")) {
         Ok(info) if info.starts_with("CPU Power Socket") => Some(Domain::Package),
-        // The module holds the CPU, its memory and, on a Grace Hopper, the card; SysIO is a part of it.
-        Ok(info) if info.starts_with("Module Power Socket") || info.starts_with("Grace Power Socket") => {
-            Some(Domain::Psys)
-        }
-        Ok(info) if info.starts_with("SysIO Power Socket") => None,
+        Ok(info) if info.starts_with("Grace Power Socket") => Some(Domain::Psys),
+        // The module contains Grace and, on a Grace Hopper, the card, which NVML measures; SysIO is a part of Grace.
+        Ok(info) if info.starts_with("Module Power Socket") || info.starts_with("SysIO Power Socket") => None,
         _ => Some(Domain::Meter),
     }
 }

@@ -1,0 +1,10 @@
+//! Everything that touches a machine, on machines made of files: sensors, knobs, lease, doctor and meter.
+
+mod doctor;
+mod dram;
+mod energy;
+mod knobs;
+mod lease;
+mod meter;
+mod sensors;
+mod trees;
