@@ -68,6 +68,16 @@ pub enum WorkloadError {
         /// What may.
         allowed: String,
     },
+    /// An ONNX file that is damaged, or a node of it that can't be resolved.
+    #[error("{file}: {place}: {why}")]
+    Onnx {
+        /// The file.
+        file: String,
+        /// The node, or the part of the file.
+        place: String,
+        /// What is wrong, and what would do.
+        why: String,
+    },
     /// An error of the layer that a line of a file describes.
     #[error("{file}, line {line}: {source}")]
     Line {

@@ -58,6 +58,11 @@ impl Tensor {
         self.requires_grad
     }
 
+    /// Identity of its storage, which views share.
+    pub(super) fn identity(&self) -> usize {
+        self.id
+    }
+
     /// Its last extent, 1 for a scalar.
     pub fn width(&self) -> u64 {
         self.shape.last().copied().unwrap_or(1)

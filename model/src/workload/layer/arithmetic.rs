@@ -80,7 +80,7 @@ fn checked_pair(rec: &Recorder, a: &Tensor, b: &Tensor) -> Result<DType, Workloa
 }
 
 /// The kernels that bring the gradient of `y` into the shape and format of `operand`.
-fn pass_back(rec: &mut Recorder, operand: &Tensor, y: &Tensor) -> Result<(), WorkloadError> {
+pub(crate) fn pass_back(rec: &mut Recorder, operand: &Tensor, y: &Tensor) -> Result<(), WorkloadError> {
     if !operand.requires_grad() {
         return Ok(());
     }

@@ -74,7 +74,7 @@ impl ScaledDotProduct {
         let q = if self.scale_queries { rec.layer("scale", &Scale, q)? } else { q.clone() };
         let q = operand(rec, "query.copy", &q, vec![groups, queries, d])?;
         let k = operand(rec, "key.copy", k, vec![groups, keys, d])?;
-        let scores = product(rec, "scores", &q, &k, [groups, queries, keys, d])?;
+        let scores = batched_product(rec, "scores", &q, &k, [groups, queries, keys, d])?;
         let mut scores = rec.view(&scores, vec![batch, heads, queries, keys])?;
         if !self.scale_queries {
             scores = rec.layer("scale", &Scale, &scores)?;
@@ -92,7 +92,7 @@ impl ScaledDotProduct {
         let weights = rec.to_compute(&weights)?;
         let weights = rec.view(&weights, vec![groups, queries, keys])?;
         let v = operand(rec, "value.copy", v, vec![groups, keys, d])?;
-        let context = product(rec, "context", &weights, &v, [groups, queries, d, keys])?;
+        let context = batched_product(rec, "context", &weights, &v, [groups, queries, d, keys])?;
         rec.layer("context.copy", &Contiguous { shape: vec![batch, queries, heads * d] }, &context)
     }
 
@@ -158,7 +158,13 @@ fn operand(rec: &mut Recorder, name: &str, x: &Tensor, shape: Vec<u64>) -> Resul
 }
 
 /// A batched product of two activations, `[groups, m, k]` by `[groups, k, n]`, whichever way the second one lies.
-fn product(rec: &mut Recorder, name: &str, a: &Tensor, b: &Tensor, e: [u64; 4]) -> Result<Tensor, WorkloadError> {
+pub(crate) fn batched_product(
+    rec: &mut Recorder,
+    name: &str,
+    a: &Tensor,
+    b: &Tensor,
+    e: [u64; 4],
+) -> Result<Tensor, WorkloadError> {
     let [groups, m, n, k] = e;
     rec.scope(name, |rec| {
         let y = rec.tensor(vec![groups, m, n], rec.compute_dtype(), a.requires_grad() || b.requires_grad())?;

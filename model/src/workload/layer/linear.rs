@@ -29,7 +29,6 @@ impl Layer for Linear {
         }
         let x = rec.to_compute(input)?;
         let weight = rec.compute_parameter("weight", &[n, k])?;
-        let bias = if self.bias { Some(rec.compute_parameter("bias", &[n])?) } else { None };
         let mut shape = x.shape().to_vec();
         if let Some(last) = shape.last_mut() {
             *last = n;
@@ -38,10 +37,6 @@ impl Layer for Linear {
         let m = x.rows();
 
         rec.forward("", Work::gemm(OpClass::Linear, [1, m, n, k], x.bytes() + weight.bytes(), y.bytes()))?;
-        if let Some(bias) = bias {
-            let work = Work::pointwise(OpClass::Linear, y.elements(), 1, bias.bytes(), 0);
-            rec.forward("bias", work.launches(0))?;
-        }
         rec.consume(&x);
         if x.requires_grad() {
             let work = Work::gemm(OpClass::Linear, [1, m, k, n], y.bytes() + weight.bytes(), x.bytes());
@@ -49,12 +44,19 @@ impl Layer for Linear {
         }
         rec.save(&x);
         rec.backward("weight_grad", Work::gemm(OpClass::Linear, [1, n, k, m], y.bytes() + x.bytes(), weight.bytes()))?;
-        if let Some(bias) = bias {
-            let shape = OpShape::Rows { rows: n, width: m };
-            let flops = u128::from(y.elements());
-            let work = Work::new(OpClass::Linear, Unit::Alu, shape, flops, y.bytes(), bias.bytes());
-            rec.backward("bias_grad", work)?;
+        if self.bias {
+            add_bias(rec, &y)?;
         }
         Ok(y)
     }
+}
+
+/// Adds a trained vector `bias` to the last axis of `y`, in the kernel that produced it; its gradient is a sum over the
+/// rows.
+pub(crate) fn add_bias(rec: &mut Recorder, y: &Tensor) -> Result<(), WorkloadError> {
+    let bias = rec.compute_parameter("bias", &[y.width()])?;
+    rec.forward("bias", Work::pointwise(OpClass::Linear, y.elements(), 1, bias.bytes(), 0).launches(0))?;
+    let shape = OpShape::Rows { rows: y.width(), width: y.rows() };
+    let flops = u128::from(y.elements());
+    rec.backward("bias_grad", Work::new(OpClass::Linear, Unit::Alu, shape, flops, y.bytes(), bias.bytes()))
 }

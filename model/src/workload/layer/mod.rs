@@ -23,7 +23,9 @@ mod rotary;
 mod softmax;
 
 pub use activation::Activation;
+pub(crate) use arithmetic::pass_back;
 pub use arithmetic::{Scale, add, mask, multiply};
+pub(crate) use attention::batched_product;
 pub use attention::{Backend, Mask, ScaledDotProduct};
 pub use batch_norm::BatchNorm2d;
 pub use conv::Conv2d;
@@ -32,6 +34,7 @@ pub use embedding::Embedding;
 pub use layer_norm::LayerNorm;
 pub use layout::{Contiguous, FirstToken, Flatten, FullSlices, RepeatHeads, concat_tokens, expand_batch, shift_tokens};
 pub use linear::Linear;
+pub(crate) use linear::add_bias;
 pub use loss::CrossEntropy;
 pub use pooling::{AdaptiveAvgPool2d, AvgPool2d, MaxPool2d};
 pub use rms_norm::RmsNorm;

@@ -86,17 +86,25 @@ pub fn default_options(name: &str) -> Option<Options> {
         "tinyllama-1.1b" => (2048, 0, 0, 32_000),
         _ => return None,
     };
-    Some(Options {
-        batch: 32,
-        sequence,
-        image,
-        classes,
-        vocabulary,
-        attention: Attention::Eager,
-        precision: Precision::F32,
-        optimizer: Optimizer::AdamW,
-        gradients: GradientStorage::F32,
-    })
+    Some(Options { sequence, image, classes, vocabulary, ..Options::default() })
+}
+
+impl Default for Options {
+    /// A batch of 32 in FP32 with eager attention and AdamW, and no extents: those of a preset are in
+    /// [`default_options`], those of a file in the file.
+    fn default() -> Self {
+        Self {
+            batch: 32,
+            sequence: 0,
+            image: 0,
+            classes: 0,
+            vocabulary: 0,
+            attention: Attention::Eager,
+            precision: Precision::F32,
+            optimizer: Optimizer::AdamW,
+            gradients: GradientStorage::F32,
+        }
+    }
 }
 
 impl Options {

@@ -1,4 +1,4 @@
-//! The recorder: layers are applied to it, and it turns them into a [`Workload`].
+//! The recorder: layers are applied to it, and it turns them into a [`Workload`](super::Workload).
 //!
 //! It keeps what the layers can't know alone: which parameters exist (by path, so that a layer applied twice under one
 //! path shares them), which tensors are used more than once (their gradients are summed), which tensors are kept for
@@ -8,35 +8,23 @@
 //! activations are copied at every use and FP32 weights once in a pass; normalisation, softmax and loss work in FP32;
 //! everything else works in the wider of its operands' formats.
 
+mod finish;
+mod parameters;
+
+pub use parameters::Weight;
+
 use super::WorkloadError;
 use super::layer::Layer;
-use super::merge::merge;
-use super::op::{Op, OpClass, Pass};
-use super::optimizer::{GradientStorage, Optimizer, OptimizerWork};
-use super::profile::Workload;
+use super::op::{Op, Pass};
 use super::tensor::{DType, Shown, Tensor};
 use super::work::Work;
 use ergometer_record::Precision;
+use parameters::Parameter;
 use std::collections::HashMap;
 
 /// Most elements of one tensor: products of three such extents with small factors still fit the counts' checks.
 const MOST_ELEMENTS: u64 = 1 << 50;
-/// Most FLOPs, bytes or launches of a workload, so that sums over accumulation steps and GPUs stay exact.
-const MOST_TOTAL: u128 = 1 << 62;
-
-/// A parameter tensor of the network.
-#[derive(Debug)]
-struct Parameter {
-    elements: u64,
-    uses: u64,
-    trained: bool,
-    /// Bytes of one value of its gradient where uses are summed.
-    grad_bytes: u64,
-    /// Place of its first use in the forward pass.
-    step: usize,
-    path: String,
-}
-
+/// What is known of a tensor's storage, which views share.
 #[derive(Debug)]
 struct Storage {
     bytes: u64,
@@ -45,24 +33,6 @@ struct Storage {
     saved: bool,
     step: usize,
     path: String,
-}
-
-/// A parameter as a layer sees it.
-#[derive(Debug, Clone, Copy)]
-pub struct Weight {
-    /// Values.
-    pub elements: u64,
-    /// Number format in which the layer reads it.
-    pub dtype: DType,
-    /// Whether it is trained.
-    pub trained: bool,
-}
-
-impl Weight {
-    /// Bytes that the layer reads.
-    pub fn bytes(&self) -> u64 {
-        self.elements * self.dtype.bytes()
-    }
 }
 
 /// Collects the operations of a network while its layers are applied.
@@ -228,64 +198,6 @@ impl Recorder {
         self.saved_bytes += u128::from(bytes);
     }
 
-    /// A trained parameter that the layer reads as it is stored, in FP32.
-    ///
-    /// # Errors
-    /// When the same path was used with another number of values.
-    pub fn parameter(&mut self, name: &str, shape: &[u64]) -> Result<Weight, WorkloadError> {
-        self.register(name, shape, DType::Single)
-    }
-
-    /// A trained parameter of a product or convolution: under mixed precision its two-byte copy, made once in a pass.
-    ///
-    /// # Errors
-    /// When the same path was used with another number of values.
-    pub fn compute_parameter(&mut self, name: &str, shape: &[u64]) -> Result<Weight, WorkloadError> {
-        self.register(name, shape, self.compute_dtype())
-    }
-
-    /// A trained parameter that enters the network as an activation does: a class token, a position table.
-    ///
-    /// # Errors
-    /// When the same path was used with another number of values.
-    pub fn parameter_tensor(&mut self, name: &str, shape: &[u64]) -> Result<Tensor, WorkloadError> {
-        self.parameter(name, shape)?;
-        self.scope(name, |rec| rec.tensor(shape.to_vec(), DType::Single, true))
-    }
-
-    fn register(&mut self, name: &str, shape: &[u64], dtype: DType) -> Result<Weight, WorkloadError> {
-        let elements = self.elements_of(shape)?;
-        let path = if self.scope.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path()) };
-        let weight = Weight { elements, dtype, trained: true };
-        if let Some(known) = self.by_path.get(&path).and_then(|index| self.parameters.get_mut(*index)) {
-            if known.elements != elements {
-                let why = format!("the shared parameter {path} has {} values, not {elements}", known.elements);
-                return Err(self.layer_error(why));
-            }
-            known.uses += 1;
-            return Ok(weight);
-        }
-        self.by_path.insert(path.clone(), self.parameters.len());
-        let step = self.forward.len();
-        self.parameters.push(Parameter { elements, uses: 1, trained: true, grad_bytes: dtype.bytes(), step, path });
-        if dtype == DType::Half {
-            self.scope(&format!("{name}.cast"), |rec| {
-                rec.forward("", Work::copy(elements, 4 * elements, 2 * elements))?;
-                rec.save_bytes(2 * elements);
-                rec.backward("grad", Work::copy(elements, 2 * elements, 4 * elements))
-            })?;
-        }
-        Ok(weight)
-    }
-
-    /// Values that are kept with the network but not trained.
-    pub fn buffer(&mut self, name: &str, elements: u64) {
-        let path = format!("{}.{name}", self.path());
-        if self.buffer_paths.insert(path, elements).is_none() {
-            self.buffers = self.buffers.saturating_add(elements);
-        }
-    }
-
     /// `tensor` in the format of products and convolutions, copied if it has another.
     ///
     /// # Errors
@@ -355,82 +267,5 @@ impl Recorder {
             working_set: work.working_set,
             count: 1,
         })
-    }
-
-    /// Ends the recording.
-    ///
-    /// # Errors
-    /// When the totals exceed 2^62.
-    pub fn finish(
-        mut self,
-        name: String,
-        batch: u64,
-        optimizer: Optimizer,
-        gradients: GradientStorage,
-    ) -> Result<Workload, WorkloadError> {
-        self.scope = vec![name.clone()];
-        self.sum_gradients()?;
-        self.backward.sort_by_key(|(step, _)| std::cmp::Reverse(*step));
-        let forward = merge(self.forward.drain(..));
-        let backward = merge(self.backward.drain(..).map(|(_, op)| op));
-        let ops: Vec<Op> = forward.into_iter().chain(backward).collect();
-        let total = |value: fn(&Op) -> u64| ops.iter().map(|op| u128::from(value(op)) * u128::from(op.count)).sum();
-        let values: u128 = self.parameters.iter().map(|p| u128::from(p.elements)).sum();
-        let totals: [(u128, &'static str); 5] = [
-            // At most 32 bytes and 18 FLOPs each in the update.
-            (32 * values, "the number of its parameters"),
-            (total(|op| op.flops), "the sum of its FLOPs"),
-            (total(|op| op.bytes_read), "the sum of the bytes that it reads"),
-            (total(|op| op.bytes_written), "the sum of the bytes that it writes"),
-            (self.saved_bytes, "the bytes kept for its backward pass"),
-        ];
-        for (sum, what) in totals {
-            if sum > MOST_TOTAL {
-                return Err(self.too_large(what));
-            }
-        }
-        let sum = |trained_only: bool| {
-            let counted = self.parameters.iter().filter(|p| p.trained || !trained_only);
-            counted.fold(0u64, |sum, p| sum.saturating_add(p.elements))
-        };
-        let trained: Vec<u64> = self.parameters.iter().filter(|p| p.trained).map(|p| p.elements).collect();
-        let mut update = OptimizerWork::new(optimizer, &trained, gradients);
-        if self.precision == Precision::F16 {
-            update = update.with_unscaling(&trained, gradients);
-        }
-        Ok(Workload {
-            name,
-            batch,
-            precision: self.precision,
-            ops,
-            parameters: sum(false),
-            trainable: sum(true),
-            buffers: self.buffers,
-            optimizer,
-            optimizer_work: update,
-            activation_bytes: u64::try_from(self.saved_bytes).unwrap_or(u64::MAX),
-        })
-    }
-
-    /// The gradients of a tensor or parameter with several uses are summed pair by pair, before the producer's own
-    /// backward kernels.
-    fn sum_gradients(&mut self) -> Result<(), WorkloadError> {
-        let tensors = self.storages.iter().map(|s| (&s.path, s.step, s.consumers, s.elements, s.bytes));
-        let weights = self.parameters.iter().filter(|p| p.trained);
-        let weights = weights.map(|p| (&p.path, p.step, p.uses, p.elements, p.elements.saturating_mul(p.grad_bytes)));
-        let mut sums = Vec::new();
-        for (path, step, uses, elements, bytes) in tensors.chain(weights) {
-            if uses > 1 {
-                let work = Work::pointwise(OpClass::GradientSum, elements, 1, bytes.saturating_mul(2), bytes)
-                    .working_set(bytes.saturating_mul(2));
-                let mut op = self.op("", Pass::Backward, work)?;
-                op.name = if path.is_empty() { "grad_sum".to_owned() } else { format!("{path}.grad_sum") };
-                op.count = uses - 1;
-                sums.push((step + 1, op));
-            }
-        }
-        sums.append(&mut self.backward);
-        self.backward = sums;
-        Ok(())
     }
 }
