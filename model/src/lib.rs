@@ -2,7 +2,7 @@
 //!
 //! - [`workload`]: what a training step does, counted, before any device is named;
 //! - [`adept`]: the thesis' model, equations 4.7 to 4.15;
-//! - [`calibrate`]: from records to a device model;
+//! - [`mod@calibrate`]: from records to a device model;
 //! - [`device`]: what is known about a GPU or CPU, and from where;
 //! - [`per_op`]: the default model, a smooth roofline per operation;
 //! - [`predict`]: the whole answer for one network on one device;

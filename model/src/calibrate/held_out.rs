@@ -85,6 +85,22 @@ pub(crate) struct FoldResult {
     pub(crate) predictions: Vec<Prediction>,
 }
 
+/// One group's predictions by those that have not seen it.
+struct Fold {
+    model: Vec<Prediction>,
+    plain: Vec<Prediction>,
+}
+
+impl Fold {
+    fn model(&self) -> &[Prediction] {
+        &self.model
+    }
+
+    fn plain(&self) -> &[Prediction] {
+        &self.plain
+    }
+}
+
 /// True for points that are judged; the others (idle, empty kernel) always train.
 pub(crate) fn is_judged(point: &Point) -> bool {
     !matches!(point.spec.kernel, Kernel::Idle | Kernel::ProbeEmpty)
@@ -121,7 +137,7 @@ pub(crate) fn hold_out(
         ));
         return Ok(FoldResult { report, predictions: Vec::new() });
     }
-    let folds: Vec<(Vec<Prediction>, Vec<Prediction>)> = names
+    let folds: Vec<Fold> = names
         .par_iter()
         .map(|name| {
             let outside = |point: &Point| !(is_judged(point) && label(point) == *name);
@@ -133,13 +149,13 @@ pub(crate) fn hold_out(
                 .clone()
                 .map(|i| fit.predict(&physics, i).map(|(time, power)| (i, time.exp(), power.exp())))
                 .collect::<Result<Vec<_>, _>>()?;
-            Ok((predictions, baselines(fit, device, &outside, held)))
+            Ok(Fold { model: predictions, plain: baselines(fit, device, &outside, held) })
         })
         .collect::<Result<_, CalibrationError>>()?;
-    let compare = |pick: &dyn Fn(&(Vec<Prediction>, Vec<Prediction>)) -> Vec<Prediction>, target: Target| {
+    let compare = |pick: fn(&Fold) -> &[Prediction], target: Target| {
         let mut compared = Vec::new();
         for (group, fold) in folds.iter().enumerate() {
-            for (index, time, power) in pick(fold) {
+            for &(index, time, power) in pick(fold) {
                 let Some((point, _)) = fit.points.get(index) else { continue };
                 let (predicted, observed) = match target {
                     Target::Time => (time, point.time_s),
@@ -152,9 +168,7 @@ pub(crate) fn hold_out(
         }
         compared
     };
-    let model = |fold: &(Vec<Prediction>, Vec<Prediction>)| fold.0.clone();
-    let plain = |fold: &(Vec<Prediction>, Vec<Prediction>)| fold.1.clone();
-    let (times, powers) = (compare(&model, Target::Time), compare(&model, Target::Power));
+    let (times, powers) = (compare(Fold::model, Target::Time), compare(Fold::model, Target::Power));
     let mean_of = |compared: &[Compared], group: usize| {
         let errors: Vec<f64> = compared.iter().filter(|c| c.group == group).map(Compared::percent).collect();
         ergometer_record::stats::mean(&errors)
@@ -166,14 +180,14 @@ pub(crate) fn hold_out(
             group: name.clone(),
             time_percent: mean_of(&times, i),
             power_percent: mean_of(&powers, i),
-            points: folds.get(i).map_or(0, |fold| fold.0.len()),
+            points: folds.get(i).map_or(0, |fold| fold.model.len()),
         })
         .collect();
     report.time = summarise(&times, seed);
     report.power = summarise(&powers, seed);
-    report.baseline_time = summarise(&compare(&plain, Target::Time), seed);
-    report.baseline_power = summarise(&compare(&plain, Target::Power), seed);
-    Ok(FoldResult { report, predictions: folds.into_iter().flat_map(|fold| fold.0).collect() })
+    report.baseline_time = summarise(&compare(Fold::plain, Target::Time), seed);
+    report.baseline_power = summarise(&compare(Fold::plain, Target::Power), seed);
+    Ok(FoldResult { report, predictions: folds.into_iter().flat_map(|fold| fold.model).collect() })
 }
 
 /// The baselines' predictions of the points in `held`, with their constants from the points of `training`.

@@ -63,9 +63,10 @@ pub(crate) fn normal_equations(jacobian: &[Vec<f64>], residuals: &[f64]) -> (Vec
             }
         }
     }
-    for i in 0..n {
-        for j in i + 1..n {
-            matrix[i][j] = matrix[j][i];
+    let lower = matrix.clone();
+    for (i, row) in matrix.iter_mut().enumerate() {
+        for (value, below) in row.iter_mut().zip(&lower).skip(i + 1) {
+            *value = below[i];
         }
     }
     (matrix, vector)
