@@ -38,7 +38,7 @@ pub fn compile(nvrtc: &Nvrtc, source: Source, defines: &Defines, arch: Arch) -> 
             arch,
             nvrtc: nvrtc.version(),
             path: nvrtc.path().to_owned(),
-            fix: "pip install -U nvidia-cuda-nvrtc-cu12".to_owned(),
+            fix: crate::open::install_command(None),
         });
     }
     let mut options = vec![format!("--gpu-architecture={arch}"), "--std=c++17".into()];

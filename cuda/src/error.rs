@@ -9,8 +9,8 @@ use std::path::PathBuf;
 pub enum CudaError {
     /// libcuda is not on the loader path, or only the toolkit's stub of it is.
     #[error(
-        "there is no NVIDIA driver here ({reason}): install one (Debian, Ubuntu: `sudo apt install nvidia-driver`), or \
-         in a container start it with `--gpus all`"
+        "there is no NVIDIA driver here ({reason}): install one (Debian: `sudo apt install nvidia-driver`; Ubuntu: \
+         `sudo ubuntu-drivers install`), or in a container start it with `--gpus all`"
     )]
     NoDriver {
         /// What was tried.
@@ -56,8 +56,8 @@ pub enum CudaError {
     },
     /// The NVRTC found makes code that the driver can't load.
     #[error(
-        "NVRTC {nvrtc} ({}) makes code that the driver (CUDA {driver}) can't load: run `pip install \
-         nvidia-cuda-nvrtc-cu{}`, or update the driver", path.display(), driver.major
+        "NVRTC {nvrtc} ({}) makes code that the driver (CUDA {driver}) can't load: run `{fix}`, or update the driver",
+        path.display()
     )]
     DriverOlderThanNvrtc {
         /// The driver's version.
@@ -66,6 +66,8 @@ pub enum CudaError {
         nvrtc: Version,
         /// Where NVRTC lies.
         path: PathBuf,
+        /// The command that installs one that suits the driver.
+        fix: String,
     },
     /// The NVRTC found does not know the card.
     #[error(

@@ -8,9 +8,11 @@ use crate::nvrtc::{self, Nvrtc, Places};
 use crate::plan::plan;
 use crate::prepared::Prepared;
 use cudarc::driver::sys::{self, CUdevice_attribute as Attribute};
-use cudarc::driver::{CudaContext, CudaStream, DriverError, result};
+use cudarc::driver::{CudaContext, CudaModule, CudaStream, DriverError, result};
+use cudarc::nvrtc::Ptx;
 use ergometer_record::KernelSpec;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Driver versions below this lack entry points that cudarc calls, and it panics on a missing one.
 const LEAST_DRIVER: Version = Version { major: 11, minor: 4 };
@@ -22,6 +24,8 @@ pub struct Cuda {
     driver: Version,
     nvrtc: Nvrtc,
     stream: Arc<CudaStream>,
+    // A sweep prepares the same kernels again and again; compiling takes up to half a second each.
+    cubins: Mutex<BTreeMap<(Source, Defines), Arc<Cubin>>>,
 }
 
 impl Cuda {
@@ -39,8 +43,11 @@ impl Cuda {
         })?;
         let nvrtc = find_nvrtc(&Places::here(), driver, Some(&properties))?;
         let context = CudaContext::new(properties.index as usize).map_err(|e| failed("cuDevicePrimaryCtxRetain", e))?;
+        // SAFETY: cudarc's events order accesses from several streams; this crate uses one, whose work is in order anyway.
+        // With them every launch would record an event per buffer, and be timed with it.
+        unsafe { context.disable_event_tracking() };
         let stream = context.new_stream().map_err(|e| failed("cuStreamCreate", e))?;
-        Ok(Self { properties, driver, nvrtc, stream })
+        Ok(Self { properties, driver, nvrtc, stream, cubins: Mutex::default() })
     }
 
     /// The device.
@@ -58,6 +65,14 @@ impl Cuda {
         &self.nvrtc
     }
 
+    /// Every device that the driver shows, for `--device all`.
+    ///
+    /// # Errors
+    /// No driver, or no device.
+    pub fn devices() -> Result<Vec<DeviceProperties>, CudaError> {
+        devices()
+    }
+
     /// Plans, compiles, uploads: the kernel is ready to run.
     ///
     /// # Errors
@@ -65,13 +80,37 @@ impl Cuda {
     pub fn prepare(&self, spec: &KernelSpec) -> Result<Prepared, CudaError> {
         let plan = plan(spec, &self.properties)?;
         let cubin = self.compile(plan.source, &plan.defines)?;
-        let clock = self.compile(Source::Clock, &Vec::new())?;
-        Prepared::new(plan, cubin, clock, &self.stream, &self.properties)
+        let modules = [self.load(&cubin)?, self.load(&*self.compile(Source::Clock, &Vec::new())?)?];
+        Prepared::new(plan, &cubin, modules, &self.stream, &self.properties)
     }
 
-    fn compile(&self, source: Source, defines: &Defines) -> Result<Cubin, CudaError> {
-        compile(&self.nvrtc, source, defines, self.properties.arch())
+    fn compile(&self, source: Source, defines: &Defines) -> Result<Arc<Cubin>, CudaError> {
+        let key = (source, defines.clone());
+        // The map is only ever added to, so one that a panicking thread left is still whole.
+        let mut cubins = self.cubins.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cubin) = cubins.get(&key) {
+            return Ok(cubin.clone());
+        }
+        let cubin = Arc::new(compile(&self.nvrtc, source, defines, self.properties.arch())?);
+        cubins.insert(key, cubin.clone());
+        Ok(cubin)
     }
+
+    fn load(&self, cubin: &Cubin) -> Result<Arc<CudaModule>, CudaError> {
+        let loaded = self.stream.context().load_module(Ptx::from_binary(cubin.bytes.clone()));
+        loaded.map_err(|e| match e.0 {
+            // A later minor version of NVRTC mostly suits an earlier driver; this is the driver saying that it doesn't.
+            sys::CUresult::CUDA_ERROR_INVALID_IMAGE
+            | sys::CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU
+            | sys::CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION => too_new(self.driver, &self.nvrtc),
+            _ => failed("cuModuleLoadData", e),
+        })
+    }
+}
+
+fn too_new(driver: Version, nvrtc: &Nvrtc) -> CudaError {
+    let fix = install(driver.major, &format!("=={driver}.*"));
+    CudaError::DriverOlderThanNvrtc { driver, nvrtc: nvrtc.version(), path: nvrtc.path().to_owned(), fix }
 }
 
 pub(crate) fn failed(at: &'static str, error: DriverError) -> CudaError {
@@ -183,7 +222,7 @@ pub(crate) fn find_nvrtc(
     nvrtc::find(places, &fix, |nvrtc| {
         let (version, path) = (nvrtc.version(), nvrtc.path().to_owned());
         if version.major > driver.major {
-            return Err(CudaError::DriverOlderThanNvrtc { driver, nvrtc: version, path });
+            return Err(too_new(driver, nvrtc));
         }
         match device.map(DeviceProperties::arch) {
             Some(arch) if !nvrtc.knows(arch.number()) => {
@@ -194,11 +233,39 @@ pub(crate) fn find_nvrtc(
     })
 }
 
-/// The command that installs an NVRTC whose code the driver loads. From CUDA 13 on the wheel has no suffix.
+/// The command that installs an NVRTC whose code the driver loads.
 pub(crate) fn install_command(driver: Option<Version>) -> String {
-    match driver.map(|d| d.major) {
-        Some(13..) => "pip install -U 'nvidia-cuda-nvrtc>=13,<14'".to_owned(),
-        Some(11) => "pip install -U nvidia-cuda-nvrtc-cu11".to_owned(),
-        _ => "pip install -U nvidia-cuda-nvrtc-cu12".to_owned(),
+    match driver {
+        Some(Version { major: major @ (11 | 12), .. }) => install(major, ""),
+        Some(Version { major: major @ 13.., .. }) => install(major, &format!("=={major}.*")),
+        _ => install(12, ""),
+    }
+}
+
+/// Into a `.venv`, because distributions refuse `pip install` into their own Python, and `.venv` is searched. From CUDA 13
+/// on the wheel's name has no suffix.
+fn install(major: i32, version: &str) -> String {
+    let suffix = if major < 13 { format!("-cu{major}") } else { String::new() };
+    format!("python3 -m venv .venv && .venv/bin/pip install 'nvidia-cuda-nvrtc{suffix}{version}'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_suits_the_driver() {
+        let command = |major| install_command(Some(Version { major, minor: 4 }));
+        assert!(command(12).ends_with("'nvidia-cuda-nvrtc-cu12'"));
+        assert!(command(13).ends_with("'nvidia-cuda-nvrtc==13.*'"));
+        assert_eq!(install_command(None), command(12));
+        assert!(install(12, "==12.4.*").ends_with("'nvidia-cuda-nvrtc-cu12==12.4.*'"));
+    }
+
+    #[test]
+    fn versions_come_apart() {
+        let version = Version::from_driver(12_090);
+        assert_eq!((version.to_string().as_str(), version < LEAST_DRIVER), ("12.9", false));
+        assert!(Version::from_driver(11_020) < LEAST_DRIVER);
     }
 }

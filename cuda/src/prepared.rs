@@ -4,14 +4,14 @@ use crate::compile::Cubin;
 use crate::device::DeviceProperties;
 use crate::error::CudaError;
 use crate::open::describe;
+use crate::operand::Content;
 use crate::oracle;
 use crate::plan::{Arg, Launch, Plan};
 use crate::resources::Resources;
 use cudarc::driver::sys::{CUevent_flags, CUfunction_attribute_enum as FunctionAttribute, CUresult};
 use cudarc::driver::{
-    CudaFunction, CudaSlice, CudaStream, DevicePtrMut, DriverError, LaunchConfig, PushKernelArg, result,
+    CudaFunction, CudaModule, CudaSlice, CudaStream, DevicePtrMut, DriverError, LaunchConfig, PushKernelArg, result,
 };
-use cudarc::nvrtc::Ptx;
 use ergometer_record::{Hertz, KernelSpec, Seconds};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub struct KernelInfo {
     pub cubin_sha256: String,
     /// Registers, shared and local memory of each launched function, by the CUBIN.
     pub functions: Vec<Resources>,
-    /// Blocks and threads of the last launch of one execution.
+    /// Blocks of the last launch of one execution.
     pub grid: [u32; 3],
     /// Threads of a block.
     pub block: [u32; 3],
@@ -57,18 +57,14 @@ impl std::fmt::Debug for Prepared {
 impl Prepared {
     pub(crate) fn new(
         plan: Plan,
-        cubin: Cubin,
-        clock: Cubin,
+        cubin: &Cubin,
+        [module, clock]: [Arc<CudaModule>; 2],
         stream: &Arc<CudaStream>,
         device: &DeviceProperties,
     ) -> Result<Self, CudaError> {
         let spec = plan.spec;
         let context = stream.context();
-        let load = |image: Vec<u8>| {
-            context.load_module(Ptx::from_binary(image)).map_err(|e| device_error(&spec, "cuModuleLoadData", e))
-        };
-        let module = load(cubin.bytes)?;
-        let clock = load(clock.bytes)?.load_function("sm_clock").map_err(|e| device_error(&spec, "sm_clock", e))?;
+        let clock = clock.load_function("sm_clock").map_err(|e| device_error(&spec, "sm_clock", e))?;
         let mut functions = Vec::new();
         for launch in &plan.launches {
             let function =
@@ -82,6 +78,8 @@ impl Prepared {
             functions.push(function);
         }
         let needed = plan.bytes();
+        // Memory that was freed before goes back to the device at the next synchronisation.
+        stream.synchronize().map_err(|e| device_error(&spec, "cuStreamSynchronize", e))?;
         let (free, _) = context.mem_get_info().map_err(|e| device_error(&spec, "cuMemGetInfo", e))?;
         let full = || CudaError::OutOfMemory { spec, needed_bytes: needed, free_bytes: free as u64 };
         if needed > free as u64 {
@@ -90,7 +88,10 @@ impl Prepared {
         let buffers = plan
             .buffers
             .iter()
-            .map(|buffer| stream.clone_htod(&buffer.content.generate()))
+            .map(|buffer| match &buffer.content {
+                Content::Output { .. } => poisoned(stream, buffer.content.bytes()),
+                content => stream.clone_htod(&content.generate()),
+            })
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| match e.0 {
                 CUresult::CUDA_ERROR_OUT_OF_MEMORY => full(),
@@ -142,11 +143,7 @@ impl Prepared {
         let spec = self.plan.spec;
         for (buffer, slice) in self.plan.buffers.iter().zip(&mut self.buffers) {
             if buffer.content.is_output() {
-                let bytes = slice.num_bytes();
-                let (pointer, _guard) = slice.device_ptr_mut(&self.stream);
-                // SAFETY: the allocation is `bytes` long and lives in self; the stream belongs to the same context.
-                unsafe { result::memset_d8_async(pointer, 0xff, bytes, self.stream.cu_stream()) }
-                    .map_err(|e| device_error(&spec, "cuMemsetD8Async", e))?;
+                poison(&self.stream, slice).map_err(|e| device_error(&spec, "cuMemsetD8Async", e))?;
             }
         }
         self.execute()?;
@@ -161,7 +158,8 @@ impl Prepared {
         Ok(oracle::verify(&self.plan, &outputs))
     }
 
-    /// The multiprocessor clock right now, as the device counts it: cycles over nanoseconds of a 100 microsecond wait.
+    /// The multiprocessor clock right now, as the device counts it: cycles over nanoseconds of a 100 microsecond wait,
+    /// to about 1 % (the timer may tick in microseconds).
     /// Called right after [`Self::run`] it is the clock at which that batch ended. `None` when the device's
     /// nanosecond timer did not advance.
     ///
@@ -214,6 +212,23 @@ impl Prepared {
         }
         Ok(())
     }
+}
+
+/// Memory for an output, poisoned so that nothing uninitialised is ever read.
+fn poisoned(stream: &Arc<CudaStream>, bytes: usize) -> Result<CudaSlice<u8>, DriverError> {
+    // SAFETY: the memory is written before anything reads it, by the next line.
+    let mut slice = unsafe { stream.alloc::<u8>(bytes) }?;
+    poison(stream, &mut slice)?;
+    Ok(slice)
+}
+
+/// Fills with 0xff: NaN in every format used here.
+fn poison(stream: &Arc<CudaStream>, slice: &mut CudaSlice<u8>) -> Result<(), DriverError> {
+    stream.context().bind_to_thread()?;
+    let bytes = slice.num_bytes();
+    let (pointer, _guard) = slice.device_ptr_mut(stream);
+    // SAFETY: the allocation is `bytes` long and borrowed; the stream belongs to the same context, bound above.
+    unsafe { result::memset_d8_async(pointer, 0xff, bytes, stream.cu_stream()) }
 }
 
 fn bad_plan(spec: &KernelSpec, launch: &Launch) -> CudaError {

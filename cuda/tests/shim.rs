@@ -47,7 +47,7 @@ fn triad_with_tails() {
 
 #[test]
 fn dist_in_all_lane_counts() {
-    let sizes = [(1, 1), (7, 3), (300, 5), (33, 64), (5, 1000), (2, 4096), (1000, 2), (40, 40)];
+    let sizes = [(1, 1), (300, 5), (33, 64), (2, 4096), (1000, 2)];
     check(
         PLAIN
             .into_iter()

@@ -64,21 +64,21 @@ KERNEL __launch_bounds__(256) read_words(u32* __restrict__ folds, const u8* __re
     }
 }
 
-// Copy bandwidth: 16-byte accesses, four in flight.
+// Copy bandwidth: 16-byte accesses, four in flight. As in triad.cu, only the last block checks each pack.
 KERNEL __launch_bounds__(256) copy_bytes(u8* __restrict__ to, const u8* __restrict__ from, u64 bytes) {
     typedef Pack<u32> P;
     const u64 packs = bytes / 16;
     const u64 first = (u64)blockIdx.x * blockDim.x * 4 + threadIdx.x;
-    P p[4];
-    #pragma unroll
-    for (u32 i = 0; i < 4; ++i) {
-        const u64 at = first + (u64)i * blockDim.x;
-        if (at < packs) p[i] = load16(reinterpret_cast<const u32*>(from) + at * P::count);
-    }
-    #pragma unroll
-    for (u32 i = 0; i < 4; ++i) {
-        const u64 at = first + (u64)i * blockDim.x;
-        if (at < packs) store16(reinterpret_cast<u32*>(to) + at * P::count, p[i]);
+    const u32* in = reinterpret_cast<const u32*>(from);
+    u32* out = reinterpret_cast<u32*>(to);
+    if ((u64)(blockIdx.x + 1) * blockDim.x * 4 <= packs) {
+        P p[4];
+        #pragma unroll
+        for (u32 i = 0; i < 4; ++i) p[i] = load16(in + (first + (u64)i * blockDim.x) * P::count);
+        #pragma unroll
+        for (u32 i = 0; i < 4; ++i) store16(out + (first + (u64)i * blockDim.x) * P::count, p[i]);
+    } else {
+        for (u64 at = first; at < packs; at += blockDim.x) store16(out + at * P::count, load16(in + at * P::count));
     }
     const u64 tail = packs * 16 + threadIdx.x;
     if (blockIdx.x == 0 && tail < bytes) to[tail] = from[tail];

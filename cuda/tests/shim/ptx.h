@@ -9,9 +9,9 @@ static float widen_bf16(u16 bits) { return __uint_as_float((unsigned)bits << 16)
 static float widen_f16(u16 h) {
     const int exponent = h >> 10 & 31, mantissa = h & 1023;
     float value;
-    if (exponent == 31) value = mantissa ? NAN : INFINITY;
-    else if (exponent == 0) value = ldexpf((float)mantissa, -24);
-    else value = ldexpf((float)(1024 + mantissa), exponent - 25);
+    if (exponent == 31) value = mantissa ? __builtin_nanf("") : __builtin_inff();
+    else if (exponent == 0) value = __builtin_ldexpf((float)mantissa, -24);
+    else value = __builtin_ldexpf((float)(1024 + mantissa), exponent - 25);
     return h & 0x8000 ? -value : value;
 }
 
@@ -23,15 +23,15 @@ static u16 narrow_bf16(float f) {
 }
 
 static u16 narrow_f16(float f) {
-    const u16 sign = f < 0 || (f == 0 && signbit(f)) ? 0x8000 : 0;
-    const float a = fabsf(f);
+    const u16 sign = f < 0 || (f == 0 && __builtin_signbit(f)) ? 0x8000 : 0;
+    const float a = __builtin_fabsf(f);
     if (a != a) return 0x7fff;
     if (a >= 65520.0f) return sign | 0x7c00;
     // nearbyint rounds to even in the default mode.
-    if (a < ldexpf(1.0f, -14)) return sign | (u16)nearbyintf(ldexpf(a, 24));
+    if (a < __builtin_ldexpf(1.0f, -14)) return sign | (u16)__builtin_nearbyintf(__builtin_ldexpf(a, 24));
     int exponent;
-    frexpf(a, &exponent);
-    const int scaled = (int)nearbyintf(ldexpf(a, 11 - exponent));  // 1024 .. 2048
+    __builtin_frexpf(a, &exponent);
+    const int scaled = (int)__builtin_nearbyintf(__builtin_ldexpf(a, 11 - exponent));  // 1024 .. 2048
     return sign | (u16)(((exponent + 14) << 10) + (scaled - 1024));
 }
 
