@@ -10,7 +10,7 @@ pub mod knob;
 pub mod lease;
 pub mod meter;
 pub mod sensor;
-pub mod vnode;
 pub mod sweep;
 pub mod table;
+pub mod vnode;
 pub mod window;

@@ -38,9 +38,14 @@ fn one(device: &Device, workload: &Workload, slowdown: f64) -> Option<Advice> {
         let time = mean_ratio(baseline, point, on, |c| c.time_s)?;
         (time <= 1.0 + slowdown).then(|| mean_ratio(baseline, point, on, |c: &Cost| c.energy_j))?
     })?;
-    let setting = choice.chosen.and_then(|index| candidates.get(index)).and_then(|point| point.setting.clone());
+    // A saving that can't be told from none is no advice: the machine stays as it was found.
+    let credible = choice.energy.gain_interval_pct().is_none_or(|gain| gain.low > 0.0);
+    let chosen = choice.chosen.and_then(|index| candidates.get(index)).and_then(|point| point.setting.clone());
+    let setting = chosen.filter(|_| credible);
     let beyond = choice.time.interval.is_some_and(|i| i.high > 1.0 + slowdown);
-    let note = if choice.time.n < 2 {
+    let note = if !credible && choice.chosen.is_some() {
+        Some("the best saving within the bound can't be told from none".to_owned())
+    } else if choice.time.n < 2 {
         Some("one block only: no interval, the saving may be luck".to_owned())
     } else if beyond {
         Some("the slowdown may exceed the bound: its interval reaches beyond".to_owned())

@@ -2,7 +2,7 @@
 
 use super::grid::Grid;
 use ergometer_record::stats::{Line, fit_line, t_quantile};
-use ergometer_record::{Component, Kernel, Provenance, Row};
+use ergometer_record::{Component, Kernel, Provenance, Row, Size};
 use std::collections::BTreeMap;
 
 /// Idle windows of one component of one device.
@@ -14,13 +14,26 @@ pub struct IdleTable {
     pub component: Component,
     /// Where they come from.
     pub provenance: Provenance,
-    /// (length in s, energy in J, block), in order of execution.
-    pub windows: Vec<(f64, f64, u32)>,
+    /// In order of execution.
+    pub windows: Vec<IdleWindow>,
     /// alpha and beta; `None` under two different lengths.
     pub line: Option<Line>,
     /// Mean residual of the windows after the sweep minus that of those before, in J/s of their lengths, with its 95 %
     /// half width; `None` where there are not two of each.
     pub drift_w: Option<(f64, f64)>,
+}
+
+/// One idle window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct IdleWindow {
+    /// Length asked for; the real one is longer by up to an update period of the sensor.
+    pub asked: Size,
+    /// Real length, in s.
+    pub time_s: f64,
+    /// In J.
+    pub energy_j: f64,
+    /// The first block's windows lie before the sweep.
+    pub block: u32,
 }
 
 /// The idle windows in `rows`, component by component.
@@ -34,9 +47,14 @@ pub fn tables(rows: &[Row]) -> Vec<IdleTable> {
         .into_iter()
         .map(|((device, component, provenance), mut rows)| {
             rows.sort_by_key(|row| row.order);
-            let windows: Vec<(f64, f64, u32)> =
-                rows.iter().map(|row| (row.time.0, row.energy.map_or(0.0, |e| e.0), row.block)).collect();
-            let (times, energies): (Vec<f64>, Vec<f64>) = windows.iter().map(|(t, e, _)| (*t, *e)).unzip();
+            let windows: Vec<IdleWindow> = rows
+                .iter()
+                .filter_map(|row| {
+                    let (asked, energy_j) = (row.spec.size, row.energy?.0);
+                    Some(IdleWindow { asked, time_s: row.time.0, energy_j, block: row.block })
+                })
+                .collect();
+            let (times, energies): (Vec<f64>, Vec<f64>) = windows.iter().map(|w| (w.time_s, w.energy_j)).unzip();
             let line = fit_line(&times, &energies);
             IdleTable { device, component, provenance, drift_w: drift(&windows), windows, line }
         })
@@ -44,10 +62,10 @@ pub fn tables(rows: &[Row]) -> Vec<IdleTable> {
 }
 
 /// Change of idle power from before to after, by mean power.
-fn drift(windows: &[(f64, f64, u32)]) -> Option<(f64, f64)> {
-    let first = windows.first()?.2;
+fn drift(windows: &[IdleWindow]) -> Option<(f64, f64)> {
+    let first = windows.first()?.block;
     let of = |before: bool| -> Vec<f64> {
-        windows.iter().filter(|w| (w.2 == first) == before).map(|(t, e, _)| e / t).collect()
+        windows.iter().filter(|w| (w.block == first) == before).map(|w| w.energy_j / w.time_s).collect()
     };
     let (before, after) = (of(true), of(false));
     let mean = ergometer_record::stats::mean;
@@ -61,9 +79,9 @@ fn drift(windows: &[(f64, f64, u32)]) -> Option<(f64, f64)> {
 impl IdleTable {
     /// The layout of table 3.13: run times across, power and energy below.
     pub fn grid(&self) -> Grid {
-        let mut by_length: BTreeMap<u64, Vec<(f64, f64)>> = BTreeMap::new();
-        for (time, energy, _) in &self.windows {
-            by_length.entry((time * 10.0).round() as u64).or_default().push((*time, *energy));
+        let mut by_length: BTreeMap<Size, Vec<(f64, f64)>> = BTreeMap::new();
+        for window in &self.windows {
+            by_length.entry(window.asked).or_default().push((window.time_s, window.energy_j));
         }
         let mean = |of: &[(f64, f64)], value: fn(&(f64, f64)) -> f64| {
             of.iter().map(value).sum::<f64>() / of.len().max(1) as f64

@@ -223,6 +223,16 @@ fn advice_keeps_its_bound_and_names_the_command() {
     assert_eq!(hasty.commands, ["sudo nvidia-smi -lgc 1005,1005"]);
     let none = advise::advise(&devices, 0.05).remove(0);
     assert_eq!((none.setting, none.commands.len()), (None, 0));
+    // A saving of nothing but scatter is no advice.
+    let mut even = by_hand();
+    even.retain(|r| r.setting.is_baseline() || r.setting == clock(1005.0));
+    for row in &mut even {
+        let wobble = if row.block % 2 == 0 { 0.02 } else { -0.018 };
+        let share = if row.setting.is_baseline() { 1.0 } else { 0.9995 + wobble };
+        (row.time, row.energy) = (Seconds(1.0), Some(Joules(200.0 * share)));
+    }
+    let even = advise::advise(&gather(&even, Accept::default()).unwrap(), 0.05).remove(0);
+    assert_eq!(even.setting, None);
     assert_eq!(advise::commands(&cap(200.0)), ["sudo nvidia-smi -pl 200"]);
 }
 

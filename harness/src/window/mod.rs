@@ -69,7 +69,7 @@ pub enum MeasureError {
 
 /// What a measurement reads: sensors, a clock and, where there is one, a thermometer.
 pub struct Instruments<'a> {
-    /// At most one a component; see [`crate::sensor::select`].
+    /// At most one a component; see [`crate::sensor::select()`].
     pub sensors: &'a mut [Box<dyn Sensor>],
     /// The clock that stamps the readings.
     pub clock: &'a dyn Clock,

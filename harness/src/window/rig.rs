@@ -18,7 +18,7 @@ pub type Rest = Box<dyn FnMut(u64)>;
 pub struct Rig {
     /// Runs the kernels.
     pub executor: Box<dyn Executor>,
-    /// At most one sensor a component (see [`crate::sensor::select`]); none at all gives times without energies.
+    /// At most one sensor a component (see [`crate::sensor::select()`]); none at all gives times without energies.
     pub sensors: Vec<Box<dyn Sensor>>,
     /// What may be set; empty without `--allow-control`.
     pub knobs: Vec<Box<dyn Knob>>,
