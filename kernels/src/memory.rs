@@ -196,7 +196,6 @@ impl<'a, T> Shared<'a, T> {
     ///
     /// # Safety
     /// No other live range overlaps this one.
-    #[expect(clippy::mut_from_ref, reason = "disjointness is the caller's contract")]
     pub(crate) unsafe fn range(&self, range: std::ops::Range<usize>) -> &'a mut [T] {
         assert!(range.start <= range.end && range.end <= self.len);
         // SAFETY: inside the slice by the assertion, unaliased by the caller's contract.

@@ -25,6 +25,7 @@ pub struct Gemm<T> {
 
 /// All rungs of one element type.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::type_complexity, reason = "a table of functions; each signature stands once, here")]
 pub struct Rungs<T: 'static> {
     /// C = alpha A B + beta C.
     pub gemm: fn(&Gemm<T>, &[T], &[T], &mut [T]),

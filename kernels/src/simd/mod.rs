@@ -22,7 +22,6 @@ pub trait Isa {
 }
 
 /// Several elements in one register.
-#[expect(clippy::missing_safety_doc, reason = "the module states the one condition; pointers are as for slices")]
 pub trait Vector: Copy {
     type Elem: Element;
     const LANES: usize;
@@ -53,7 +52,6 @@ pub trait Vector: Copy {
 }
 
 /// 64-bit lanes, each with one Philox block's 32-bit word in its low half. The high half may hold anything.
-#[expect(clippy::missing_safety_doc, reason = "the module states the one condition")]
 pub trait PhiloxLanes: Copy {
     /// Blocks in flight.
     const LANES: usize;
