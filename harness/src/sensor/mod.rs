@@ -101,7 +101,7 @@ pub type Found = Result<Box<dyn Sensor>, SensorError>;
 
 /// Looks for every sensor that ergometer knows, once; what is absent or may not be read comes back as its reason.
 ///
-/// The same joules may be offered twice (a package by `perf` and by `powercap`): [`select`] keeps one a component.
+/// The same joules may be offered twice (a package by `perf` and by `powercap`): [`select()`] keeps one a component.
 pub fn probe(roots: &Roots) -> Vec<Found> {
     let mut found = perf::probe(roots);
     found.extend(powercap::probe(roots));

@@ -11,7 +11,9 @@ use crate::clock::Clock;
 use ergometer_record::measurement::Domain;
 use ergometer_record::{Component, Joules, Provenance, Seconds};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Registers are updated about once a millisecond (Intel SDM volume 3, 16.10.1).
@@ -27,6 +29,18 @@ pub(crate) fn rapl_gain_u(domain: Domain) -> f64 {
 struct Powercap {
     info: SensorInfo,
     path: PathBuf,
+    /// Kept open: reading from the start again asks the driver anew, at a fraction of the cost of opening.
+    file: File,
+}
+
+impl Powercap {
+    fn microjoules(file: &File) -> io::Result<u64> {
+        let mut text = [0; 32];
+        let length = file.read_at(&mut text, 0)?;
+        let text = String::from_utf8_lossy(text.get(..length).unwrap_or_default());
+        let number = text.trim();
+        number.parse().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, format!("{number:?} is not a number")))
+    }
 }
 
 /// All zones; one reason where there is none.
@@ -107,7 +121,8 @@ fn open(folder: &Path, zone: &str, amd: bool, indices: &mut Indices) -> Found {
     }
     let range_file = folder.join(zone).join("max_energy_range_uj");
     let range: f64 = read_number(&range_file).map_err(|e| refused(&e, &range_file))?;
-    read_number::<u64>(&path).map_err(|e| refused(&e, &path))?;
+    let file = File::open(&path).map_err(|e| refused(&e, &path))?;
+    Powercap::microjoules(&file).map_err(|e| refused(&e, &path))?;
     // The range is 2^32 - 1 steps of the hardware counter: that gives the step, which sysfs does not state.
     let step = range * 1e-6 / f64::from(u32::MAX);
     Ok(Box::new(Powercap {
@@ -121,6 +136,7 @@ fn open(folder: &Path, zone: &str, amd: bool, indices: &mut Indices) -> Found {
             gain_u: rapl_gain_u(domain),
         },
         path,
+        file,
     }))
 }
 
@@ -145,7 +161,7 @@ impl Sensor for Powercap {
     }
 
     fn read(&mut self, clock: &dyn Clock) -> Result<Reading, SensorError> {
-        let value: u64 = read_number(&self.path).map_err(|e| access_error(&self.info.id, &self.path, &e))?;
+        let value = Self::microjoules(&self.file).map_err(|e| access_error(&self.info.id, &self.path, &e))?;
         Ok(Reading { time: clock.now(), quantity: Quantity::Energy(Joules(value as f64 * 1e-6)) })
     }
 }

@@ -1,0 +1,148 @@
+//! What a lease does while it is held.
+
+use super::*;
+
+#[test]
+fn two_leases_never_share_a_device_and_a_live_one_is_left_alone() {
+    let tree = Tree::intel_server();
+    let mut first = Lease::acquire(&options(tree.path(), false), knobs(tree.path())).unwrap();
+    first.set(MAX, "2000000").unwrap();
+    let refused =
+        Lease::acquire(&options(tree.path(), false), vec![open(CAP, &roots(tree.path())).unwrap()]).unwrap_err();
+    assert!(matches!(&refused, LeaseError::Busy { device, .. } if device == "cpu"), "{refused}");
+    let report = lease::restore(&tree.path().join("state"), &tree.roots()).unwrap();
+    assert_eq!((report.entries.len(), report.alive.len()), (0, 1));
+    assert_eq!(tree.text(BEFORE[1].0), "2000000");
+    drop(first);
+    assert_as_before(&tree, "dropping the lease");
+    Lease::acquire(&options(tree.path(), false), knobs(tree.path())).unwrap();
+}
+
+#[test]
+fn leftovers_of_a_killed_lease_refuse_a_new_one() {
+    let tree = Tree::intel_server();
+    run(&tree, "alone", Some("after-write:2"));
+    let error = Lease::acquire(&options(tree.path(), false), knobs(tree.path())).unwrap_err();
+    assert!(error.to_string().contains("ergometer restore"), "{error}");
+    lease::restore(&tree.path().join("state"), &tree.roots()).unwrap();
+    Lease::acquire(&options(tree.path(), false), knobs(tree.path())).unwrap();
+}
+
+#[test]
+fn what_somebody_else_changed_meanwhile_is_left_and_said() {
+    let tree = Tree::intel_server();
+    let mut lease = Lease::acquire(&options(tree.path(), false), knobs(tree.path())).unwrap();
+    lease.set(MAX, "2000000").unwrap();
+    lease.set(CAP, "90000000").unwrap();
+    tree.file(BEFORE[1].0, "1500000\n");
+    let report = lease.end();
+    let expected = Outcome::ChangedElsewhere { found: "1500000".into(), ours: "2000000".into(), old: "3600000".into() };
+    assert_eq!(outcome(&report, MAX), &expected);
+    assert!(report.to_string().contains("somebody else"), "{report}");
+    assert_eq!(tree.text(BEFORE[1].0), "1500000");
+    assert_eq!(tree.text(BEFORE[2].0), "135000000");
+}
+
+#[test]
+fn values_and_fields_without_a_knob_are_refused_before_anything_is_written() {
+    let tree = Tree::intel_server();
+    let mut lease = Lease::acquire(&options(tree.path(), false), knobs(tree.path())).unwrap();
+    assert!(lease.set(MAX, "9000000").unwrap_err().to_string().contains("3600000"));
+    assert!(matches!(lease.set("cpufreq:policy1:scaling_max_freq", "1"), Err(LeaseError::NotHeld { .. })));
+    let gpu = Setting { gpu_clock_hz: Some(Hertz::from_mhz(1005.0)), ..Setting::default() };
+    assert!(matches!(lease.apply(&gpu), Err(LeaseError::NotHeld { .. })));
+    assert!(lease.end().entries.is_empty());
+    assert_as_before(&tree, "refusals");
+}
+
+#[test]
+fn a_setting_puts_back_what_it_leaves_as_found() {
+    let tree = Tree::intel_server();
+    let mut lease = Lease::acquire(&options(tree.path(), false), knobs(tree.path())).unwrap();
+    let slow = Setting { cpu_max_hz: Some(Hertz::from_mhz(1800.0)), ..Setting::default() };
+    let applied = lease.apply(&slow).unwrap();
+    assert_eq!((applied.len(), applied[0].reads_back()), (1, Some(true)));
+    let quiet = Setting { governor: Some("powersave".into()), ..Setting::default() };
+    lease.apply(&quiet).unwrap();
+    assert_eq!(tree.text(BEFORE[0].0), "powersave");
+    assert_eq!(tree.text(BEFORE[1].0), "3600000");
+    lease.apply(&Setting::default()).unwrap();
+    assert_eq!(tree.text(BEFORE[0].0), "schedutil");
+    assert!(lease.end().is_complete());
+    assert_as_before(&tree, "three settings");
+}
+
+#[test]
+fn the_environment_refuses_every_write_whatever_was_allowed() {
+    let tree = Tree::intel_server();
+    let output = child(&tree, "alone", None).env("ERGOMETER_NO_CONTROL", "1").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && text.contains("ERGOMETER_NO_CONTROL"), "{text}");
+    assert_as_before(&tree, "a refusal");
+}
+
+/// A knob in memory that writes down what happens to it, and can't be read when it is a lock.
+struct Scripted {
+    id: &'static str,
+    lever: Lever,
+    value: String,
+    readable: bool,
+    fails: bool,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Knob for Scripted {
+    fn id(&self) -> &str {
+        self.id
+    }
+    fn lever(&self) -> Lever {
+        self.lever
+    }
+    fn allowed(&self) -> Result<Allowed, KnobError> {
+        Ok(Allowed::Range { min: 0.0, max: 1e9, step: None, unit: "Hz" })
+    }
+    fn read(&self) -> Result<Option<String>, KnobError> {
+        Ok(self.readable.then(|| self.value.clone()))
+    }
+    fn write(&mut self, value: &str) -> Result<(), KnobError> {
+        if self.fails {
+            return Err(KnobError::Failed { id: self.id.into(), reason: "the driver says no".into() });
+        }
+        self.log.lock().unwrap().push(format!("{} = {value}", self.id));
+        self.value = value.to_owned();
+        Ok(())
+    }
+    fn reset(&mut self) -> Result<(), KnobError> {
+        self.log.lock().unwrap().push(format!("{} reset", self.id));
+        Ok(())
+    }
+}
+
+#[test]
+fn side_effects_come_in_order_and_what_cannot_be_read_is_reset() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let knob = |id, lever, readable, fails| -> Box<dyn Knob> {
+        Box::new(Scripted { id, lever, value: "100".into(), readable, fails, log: Arc::clone(&log) })
+    };
+    let tree = Tree::intel_server();
+    let knobs = vec![
+        knob("x:a", Lever::GpuCap, true, false),
+        knob("x:b", Lever::GpuClock, false, false),
+        knob("x:c", Lever::GpuMemClock, true, true),
+    ];
+    let mut lease = Lease::acquire(&options(tree.path(), false), knobs).unwrap();
+    assert_eq!(lease.set("x:a", "200").unwrap().reads_back(), Some(true));
+    assert_eq!(lease.set("x:b", "300").unwrap().reads_back(), None);
+    assert!(lease.set("x:c", "400").unwrap_err().to_string().contains("the driver says no"));
+    let report = lease.end();
+    assert_eq!(*log.lock().unwrap(), ["x:a = 200", "x:b = 300", "x:b reset", "x:a = 100"]);
+    let outcomes: Vec<_> = report.entries.iter().map(|e| e.outcome.clone()).collect();
+    assert_eq!(
+        outcomes,
+        [
+            Outcome::AlreadyBack { value: "100".into() },
+            Outcome::Reset,
+            Outcome::Restored { from: "200".into(), to: "100".into() },
+        ]
+    );
+}

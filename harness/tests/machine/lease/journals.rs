@@ -1,0 +1,98 @@
+//! Journals that are torn, damaged, newer, or out of date.
+
+use super::*;
+
+#[test]
+fn a_value_clipped_just_before_a_kill_is_put_back_and_said() {
+    let tree = Tree::intel_server();
+    run(&tree, "alone", Some("after-write:2"));
+    // As if the hardware had made 1.9 GHz of the 2.0 that were written.
+    tree.file(BEFORE[1].0, "1900000\n");
+    let report = lease::restore(&tree.path().join("state"), &tree.roots()).unwrap();
+    assert!(matches!(outcome(&report, MAX), Outcome::Replaced { found, .. } if found == "1900000"), "{report}");
+    assert_eq!(tree.text(BEFORE[1].0), "3600000");
+}
+
+fn journal(tree: &Tree) -> std::path::PathBuf {
+    std::fs::read_dir(tree.path().join("state/leases")).unwrap().next().unwrap().unwrap().path()
+}
+
+#[test]
+fn after_a_restart_the_machines_own_values_are_left_alone() {
+    let tree = Tree::intel_server();
+    run(&tree, "alone", Some("during-restore:1"));
+    let path = journal(&tree);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let boot = text.split("\"boot_id\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    std::fs::write(&path, text.replace(&boot, "another-boot")).unwrap();
+    tree.file(BEFORE[1].0, "3000000\n");
+    let report = lease::restore(&tree.path().join("state"), &tree.roots()).unwrap();
+    assert_eq!(outcome(&report, MAX), &Outcome::Rebooted { found: "3000000".into(), old: "3600000".into() });
+    // What still holds our value was kept across the restart by somebody, and goes back.
+    assert_eq!(tree.text(BEFORE[2].0), "135000000");
+}
+
+#[test]
+fn a_torn_last_line_is_ignored_and_a_damaged_one_is_told() {
+    for (damage, complete) in [("{\"event\":\"write\",\"n\":9,\"kn", true), ("garbage\n", false)] {
+        let tree = Tree::intel_server();
+        run(&tree, "alone", Some("during-restore:1"));
+        let path = journal(&tree);
+        let text = std::fs::read_to_string(&path).unwrap() + damage;
+        std::fs::write(&path, text).unwrap();
+        let report = lease::restore(&tree.path().join("state"), &tree.roots()).unwrap();
+        assert_eq!((report.is_complete(), path.exists()), (complete, !complete), "{report}");
+        for (file, value) in BEFORE {
+            assert_eq!(tree.text(file), value);
+        }
+    }
+}
+
+#[test]
+fn a_newer_journal_and_an_empty_one_are_refused_and_kept() {
+    for text in ["", "{\"event\":\"begin\",\"version\":99}\n", "not json\n"] {
+        let tree = Tree::intel_server();
+        let path = tree.file("state/leases/1.jsonl", text);
+        let report = lease::restore(&tree.path().join("state"), &tree.roots()).unwrap();
+        assert!(!report.is_complete() && report.to_string().contains("1.jsonl"), "{report}");
+        assert!(path.exists());
+    }
+}
+
+#[test]
+fn a_knob_that_is_gone_keeps_the_journal_until_it_is_back() {
+    let tree = Tree::intel_server();
+    run(&tree, "alone", Some("during-restore:1"));
+    let file = tree.path().join(BEFORE[1].0);
+    let away = file.with_extension("away");
+    std::fs::rename(&file, &away).unwrap();
+    let state = tree.path().join("state");
+    let report = lease::restore(&state, &tree.roots()).unwrap();
+    assert!(matches!(outcome(&report, MAX), Outcome::Failed { .. }), "{report}");
+    assert_eq!(tree.text(BEFORE[2].0), "135000000");
+    std::fs::rename(&away, &file).unwrap();
+    assert!(lease::restore(&state, &tree.roots()).unwrap().is_complete());
+    assert_as_before(&tree, "the second restoration");
+}
+
+#[test]
+fn the_journal_is_on_the_disk_before_the_write() {
+    let tree = Tree::intel_server();
+    run(&tree, "alone", Some("before-write:1"));
+    let text = std::fs::read_to_string(journal(&tree)).unwrap();
+    assert!(text.contains(r#""old":"schedutil","new":"powersave""#), "{text}");
+    assert_eq!(tree.text(BEFORE[0].0), "schedutil");
+}
+
+#[test]
+fn no_journal_no_write() {
+    let tree = Tree::intel_server();
+    let nowhere = LeaseOptions { state_dir: "/proc/ergometer".into(), ..options(tree.path(), false) };
+    let error = Lease::acquire(&nowhere, knobs(tree.path())).unwrap_err();
+    assert!(error.to_string().contains("ERGOMETER_STATE_DIR"), "{error}");
+    // A guardian that is none: a program that ends without answering.
+    let command = GuardianCommand { program: "/bin/true".into(), args: vec![] };
+    let unguarded = LeaseOptions { guardian: Some(command), ..options(tree.path(), false) };
+    assert!(matches!(Lease::acquire(&unguarded, knobs(tree.path())), Err(LeaseError::Guardian { .. })));
+    assert_as_before(&tree, "a lease that was never taken");
+}
