@@ -15,11 +15,25 @@ pub(super) struct Tile<T> {
     pub(super) reads: bool,
 }
 
+/// A loop over the rows of a tile in stretches of four. The optimiser unrolls a loop of four whatever its body, and only
+/// a fully unrolled tile stays in registers; one loop over 14 rows was left rolled, with the tile on the stack.
+macro_rules! rows {
+    ($i:ident in $rows:ident $body:block) => {
+        for $i in 0..if $rows < 4 { $rows } else { 4 } $body
+        for $i in 4..if $rows < 8 { $rows } else { 8 } $body
+        for $i in 8..if $rows < 12 { $rows } else { 12 } $body
+        for $i in 12..$rows $body
+    };
+}
+
 /// `C = alpha (packed A)(packed B) + beta C` for `R` rows and `W` vectors, over `k` steps.
+///
+/// `R` is at most 16.
 ///
 /// # Safety
 /// The CPU has the vector's tier; `a` has `k R` elements, `b` has `k W LANES`, the tile's rows lie in C.
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "the rows of the tile and of A and C go together")]
 pub(super) unsafe fn tile<V: Vector, const R: usize, const W: usize>(
     k: usize,
     mut a: *const V::Elem,
@@ -41,21 +55,21 @@ pub(super) unsafe fn tile<V: Vector, const R: usize, const W: usize>(
             for (j, right) in right.iter_mut().enumerate() {
                 *right = V::load(b.add(j * V::LANES));
             }
-            for (i, sums) in sums.iter_mut().enumerate() {
+            rows!(i in R {
                 let left = V::splat(*a.add(i));
-                for (sum, right) in sums.iter_mut().zip(right) {
-                    *sum = left.mul_add(right, *sum);
+                for j in 0..W {
+                    sums[i][j] = left.mul_add(right[j], sums[i][j]);
                 }
-            }
+            });
             a = a.add(R);
             b = b.add(W * V::LANES);
         }
         let (alpha, beta) = (V::splat(t.alpha), V::splat(t.beta));
-        for (i, sums) in sums.iter().enumerate() {
-            for (j, sum) in sums.iter().enumerate() {
+        rows!(i in R {
+            for j in 0..W {
                 let c = t.c.add(i * t.ldc + j * V::LANES);
                 let left = t.columns - (j * V::LANES).min(t.columns);
-                let product = alpha.mul(*sum);
+                let product = alpha.mul(sums[i][j]);
                 if left >= V::LANES {
                     let c_new = if t.reads { beta.mul_add(V::load(c), product) } else { product };
                     c_new.store(c);
@@ -64,6 +78,6 @@ pub(super) unsafe fn tile<V: Vector, const R: usize, const W: usize>(
                     c_new.store_first(c, left);
                 }
             }
-        }
+        });
     }
 }
