@@ -21,7 +21,7 @@ impl Time {
 
     /// This time in seconds.
     pub fn seconds(self) -> f64 {
-        self.0 as f64 * 1e-9
+        self.0 as f64 / 1e9
     }
 
     /// This time as a physical quantity.

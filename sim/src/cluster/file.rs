@@ -83,6 +83,8 @@ pub struct DeviceFacts {
     pub tdp: Option<Watts>,
     /// Idle power.
     pub idle: Option<Watts>,
+    /// Calibrated on the virtual node.
+    pub is_virtual: bool,
 }
 
 impl ClusterFile {
@@ -122,8 +124,8 @@ impl ClusterFile {
                 return Err(SimError::value(file, "hardware.name", &entry.name, "each name may stand once"));
             }
             let known = match &entry.device {
-                Some(device) if entry.tdp_w.is_none() || entry.idle_w.is_none() => facts(device)?,
-                _ => DeviceFacts::default(),
+                Some(device) => facts(device)?,
+                None => DeviceFacts::default(),
             };
             let power = |name: &str, given: &Option<Input<f64>>, known: Option<Watts>| {
                 let value =
@@ -154,7 +156,14 @@ impl ClusterFile {
             if idle.0 > tdp.0 {
                 return Err(SimError::value(file, key("idle_w"), idle, format!("it must not exceed the TDP of {tdp}")));
             }
-            hardware.push(Hardware { name: entry.name.clone(), device: entry.device.clone(), tdp, idle, settings });
+            hardware.push(Hardware {
+                name: entry.name.clone(),
+                device: entry.device.clone(),
+                is_virtual: known.is_virtual,
+                tdp,
+                idle,
+                settings,
+            });
         }
         let nodes = self.resolve_nodes(file, &hardware)?;
         let span_slowdown = match &self.span_slowdown {
@@ -206,6 +215,7 @@ pub fn uniform(name: &str, nodes: u32, gpus: u32) -> Cluster {
     let hardware = Hardware {
         name: name.to_owned(),
         device: None,
+        is_virtual: false,
         tdp: Watts(400.0),
         idle: Watts(50.0),
         settings: vec![Setting::default()],
@@ -246,7 +256,7 @@ mod tests {
 
     fn facts(device: &str) -> Result<DeviceFacts, SimError> {
         match device {
-            "known" => Ok(DeviceFacts { tdp: Some(Watts(300.0)), idle: Some(Watts(30.0)) }),
+            "known" => Ok(DeviceFacts { tdp: Some(Watts(300.0)), idle: Some(Watts(30.0)), is_virtual: false }),
             _ => Ok(DeviceFacts::default()),
         }
     }

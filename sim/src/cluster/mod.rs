@@ -1,6 +1,6 @@
 //! The machines: typed GPUs in nodes.
 //!
-//! - [`file`]: clusters as TOML;
+//! - [`mod@file`]: clusters as TOML;
 //! - [`free`]: which GPUs are free, and node-aware placement.
 
 pub mod file;
@@ -25,6 +25,8 @@ pub struct Hardware {
     pub name: String,
     /// Device model behind it: a built-in name or a file; what the model oracle asks. `None`: only a table knows it.
     pub device: Option<String>,
+    /// That model was calibrated on the virtual node: what it says is no statement about real hardware.
+    pub is_virtual: bool,
     /// Thermal design power of one GPU: the clamp of noisy power (5.3.2.3).
     pub tdp: Watts,
     /// Power of one GPU that no job holds.

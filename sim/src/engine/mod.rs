@@ -6,10 +6,11 @@
 //! quantum, decisions wait for its next multiple and make one pass each, which gives the schedules of a scheduler that
 //! ticks (the thesis' one second, 5.3.2.4) without the idle ticks.
 //!
-//! - [`events`]: the heap; [`state`]: waiting and running jobs; [`progress`]: work done, kept and lost;
-//! - [`decide`], [`easy`], [`preempt`]: the passes of a decision;
-//! - [`meter`]: power and energy, exact in integers; [`log`]: what happened, on request.
+//! - `events`: the heap; `state`: waiting and running jobs; [`progress`]: work done, kept and lost;
+//! - `decide`, `easy`, `preempt`: the passes of a decision; `belief`: what it is made on;
+//! - `meter`, `usage`: energy and GPU time, exact in integers; [`log`]: what happened, on request.
 
+mod belief;
 mod decide;
 mod easy;
 mod events;
@@ -18,6 +19,7 @@ mod meter;
 mod preempt;
 pub mod progress;
 mod state;
+mod usage;
 
 pub use log::{Ending, Log, PowerStep, Segment};
 pub use progress::{Costs, Loss};

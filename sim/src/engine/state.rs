@@ -4,12 +4,13 @@ use super::events::Events;
 use super::log::{Ending, Log, PowerStep, Segment};
 use super::meter::{Meter, microwatts};
 use super::progress::Pace;
+use super::usage::Usage;
 use super::{Outcome, Setup};
 use crate::cluster::{Allocation, Free, Reach};
-use crate::job::{Arrival, JobId, TemplateId, UserId};
+use crate::job::{Arrival, JobId};
 use crate::metrics::collect::{Collector, Departure};
-use crate::oracle::{Candidate, NoiseOn, Performance};
-use crate::policy::{JobView, Offer, RunningView};
+use crate::oracle::NoiseOn;
+use crate::policy::{JobView, RunningView};
 use crate::time::Time;
 
 /// A job from its submission to its end.
@@ -64,45 +65,6 @@ pub(super) struct Engine<'a> {
     usage: Usage,
     collector: Collector,
     log: Option<Log>,
-}
-
-/// GPU time by user: what has ended, and what runs as (GPUs, sum of GPUs times start).
-#[derive(Debug, Default)]
-struct Usage {
-    ended: Vec<u128>,
-    gpus: Vec<u64>,
-    starts: Vec<u128>,
-}
-
-impl Usage {
-    fn see(&mut self, user: UserId) {
-        let users = user.0 as usize + 1;
-        if self.ended.len() < users {
-            self.ended.resize(users, 0);
-            self.gpus.resize(users, 0);
-            self.starts.resize(users, 0);
-        }
-    }
-
-    fn start(&mut self, user: UserId, gpus: u32, now: Time) {
-        self.gpus[user.0 as usize] += u64::from(gpus);
-        self.starts[user.0 as usize] += u128::from(gpus) * u128::from(now.0);
-    }
-
-    fn stop(&mut self, user: UserId, gpus: u32, started: Time, now: Time) {
-        let user = user.0 as usize;
-        self.gpus[user] -= u64::from(gpus);
-        self.starts[user] -= u128::from(gpus) * u128::from(started.0);
-        self.ended[user] += u128::from(gpus) * u128::from(now.since(started).0);
-    }
-
-    fn gpu_seconds(&self, now: Time, into: &mut Vec<f64>) {
-        into.clear();
-        let users = self.ended.iter().zip(&self.gpus).zip(&self.starts);
-        into.extend(
-            users.map(|((ended, gpus), starts)| (ended + u128::from(*gpus) * u128::from(now.0) - starts) as f64 * 1e-9),
-        );
-    }
 }
 
 impl<'a> Engine<'a> {
@@ -184,48 +146,6 @@ impl<'a> Engine<'a> {
 
     fn ask_for_decision(&mut self) {
         self.events.decide_at(self.now.round_up(self.setup.quantum));
-    }
-
-    pub(super) fn candidate(&self, template: TemplateId, index: u32) -> &'a Candidate {
-        &self.setup.book.candidates(template)[index as usize]
-    }
-
-    /// What the scheduler believes of a job on a candidate.
-    pub(super) fn believe(&self, job: JobId, candidate: &Candidate) -> Performance {
-        match self.setup.noise.on {
-            NoiseOn::Truth => candidate.belief,
-            NoiseOn::Belief | NoiseOn::Both => self.noisy(job, candidate, candidate.belief),
-        }
-    }
-
-    fn noisy(&self, job: JobId, candidate: &Candidate, base: Performance) -> Performance {
-        let noise = &self.setup.noise;
-        if noise.is_none() {
-            return base;
-        }
-        let (time, power) = noise.factors(self.setup.seed, job.0, candidate.key);
-        let power_w = base.power_w * power;
-        let power_w = if noise.clamp_to_tdp { power_w.min(candidate.limit_w) } else { power_w };
-        Performance { seconds_per_sample: base.seconds_per_sample * time, power_w }
-    }
-
-    fn slowdown(&self, reach: Reach) -> f64 {
-        match reach {
-            Reach::Within => 1.0,
-            Reach::Across => self.setup.cluster.span_slowdown.unwrap_or(1.0),
-        }
-    }
-
-    /// What the scheduler believes that a candidate offers to a job.
-    pub(super) fn offer(&self, job: &Job, candidate: &Candidate, reach: Reach) -> Offer {
-        let believed = self.believe(job.id, candidate);
-        let seconds_per_sample = believed.seconds_per_sample * self.slowdown(reach);
-        Offer {
-            configuration: candidate.configuration,
-            time_s: self.setup.costs.wall_s(job.left, seconds_per_sample, job.preempted),
-            power_w: believed.power_w,
-            added_w: believed.power_w - candidate.idle_w + candidate.host_w,
-        }
     }
 
     pub(super) fn view(&self, job: &Job) -> JobView {

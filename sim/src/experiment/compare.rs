@@ -73,6 +73,8 @@ pub struct Summary {
     pub scenario: String,
     /// Label of the policy that the others are compared with.
     pub baseline: String,
+    /// GPU types whose device model was calibrated on the virtual node.
+    pub virtual_hardware: Vec<String>,
     /// Seeds per policy.
     pub seeds: usize,
     /// The policies in order.
@@ -96,7 +98,13 @@ impl Results {
                 PolicySummary { head: head.clone(), figures }
             })
             .collect();
-        Summary { scenario: self.scenario.clone(), baseline: self.baseline.clone(), seeds: base.len(), policies }
+        Summary {
+            scenario: self.scenario.clone(),
+            baseline: self.baseline.clone(),
+            virtual_hardware: self.virtual_hardware.clone(),
+            seeds: base.len(),
+            policies,
+        }
     }
 }
 
@@ -173,6 +181,11 @@ impl Summary {
             text.push_str(
                 "load above 1: queues grow without bound, and completion times depend on the simulated time\n",
             );
+        }
+        if !self.virtual_hardware.is_empty() {
+            let names = self.virtual_hardware.join(", ");
+            let _ =
+                writeln!(text, "virtual: the device of {names} was calibrated on the virtual node, not on hardware");
         }
         text
     }

@@ -20,6 +20,8 @@ pub struct Results {
     pub scenario: String,
     /// Names of the GPU types, for the columns of their utilisation.
     pub hardware: Vec<String>,
+    /// Those of them whose device model was calibrated on the virtual node: wherever these results are shown, so is this.
+    pub virtual_hardware: Vec<String>,
     /// Label of the baseline.
     pub baseline: String,
     /// Label, title and options of each policy, in order.
@@ -71,6 +73,10 @@ pub fn run(scenario: &Scenario, progress: &(dyn Fn(usize, usize) + Sync)) -> Res
     Results {
         scenario: scenario.name.clone(),
         hardware: scenario.cluster.hardware.iter().map(|hardware| hardware.name.clone()).collect(),
+        virtual_hardware: {
+            let types = scenario.cluster.hardware.iter().filter(|hardware| hardware.is_virtual);
+            types.map(|hardware| hardware.name.clone()).collect()
+        },
         baseline: policies[scenario.baseline].label.clone(),
         policies,
         rows,

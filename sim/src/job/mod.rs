@@ -1,6 +1,6 @@
 //! What is to be computed: job templates, and the jobs that arrive.
 //!
-//! - [`file`]: workloads as TOML;
+//! - [`mod@file`]: workloads as TOML;
 //! - [`generate`]: Poisson arrivals from a seed.
 
 pub mod file;

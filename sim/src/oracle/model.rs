@@ -82,7 +82,8 @@ impl ModelOracle {
 pub fn device_facts(device: &str) -> Result<DeviceFacts, SimError> {
     let model = DeviceModel::find(device)
         .map_err(|error| SimError::Oracle { oracle: "device".to_owned(), problem: error.to_string() })?;
-    Ok(DeviceFacts { tdp: model.value("tdp_w").map(Watts), idle: model.value("idle_w").map(Watts) })
+    let watts = |key| model.value(key).map(Watts);
+    Ok(DeviceFacts { tdp: watts("tdp_w"), idle: watts("idle_w"), is_virtual: model.is_virtual() })
 }
 
 fn device_of(hardware: &Hardware) -> Result<DeviceModel, SimError> {

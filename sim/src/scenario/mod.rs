@@ -1,6 +1,6 @@
 //! Scenarios: cluster, workload, load, oracle, noise, preemption and policies, as TOML.
 //!
-//! - [`file`]: the layout of the file; this module turns it into something that can be run.
+//! - [`mod@file`]: the layout of the file; this module turns it into something that can be run.
 
 pub mod file;
 
