@@ -1,0 +1,249 @@
+//! What all subcommands share: global options, the folder of a run, progress, interruption.
+
+use crate::record::manifest::{Identity, Manifest};
+use anyhow::Context as _;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+/// Options that every subcommand takes.
+#[derive(Debug, Clone, Args)]
+pub struct Globals {
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print results only: no progress.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Seed of everything random: same seed, same rows.
+    #[arg(long, global = true, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Folder to write into, instead of runs/<time>-<command>.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Overwrite what is in the way.
+    #[arg(long, global = true)]
+    pub force: bool,
+    /// Leave host name and command line out of the manifest.
+    #[arg(long, global = true)]
+    pub anonymise: bool,
+    /// Allow changing clocks, governors and power limits of this machine's hardware.
+    #[arg(long, global = true)]
+    pub allow_control: bool,
+}
+
+/// How a subcommand ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// As asked.
+    Done,
+    /// A threshold that the user gave was crossed.
+    ThresholdCrossed,
+    /// With the exit code of the command that was run.
+    Exit(u8),
+}
+
+/// The options contradict themselves or the surroundings; exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Shorthand for a usage error.
+pub fn usage(text: impl Into<String>) -> anyhow::Error {
+    Usage(text.into()).into()
+}
+
+/// The surroundings of one invocation.
+#[derive(Debug)]
+pub struct Context {
+    /// The global options.
+    pub globals: Globals,
+}
+
+impl Context {
+    /// A context; starts logging to standard error (`ERGOMETER_LOG=debug` for more).
+    pub fn new(globals: Globals) -> Self {
+        let filter = tracing_subscriber::EnvFilter::try_from_env("ERGOMETER_LOG")
+            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        // A second initialisation (tests) keeps the first.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .without_time()
+            .with_target(false)
+            .try_init();
+        Self { globals }
+    }
+
+    /// The folder of this run, made if needed: `--out`, or `runs/<UTC>-<command>`.
+    ///
+    /// # Errors
+    /// It can't be made, or holds files already and `--force` is not given.
+    pub fn run_folder(&self, command: &str) -> anyhow::Result<PathBuf> {
+        if let Some(out) = &self.globals.out {
+            let occupied = fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
+            if occupied && !self.globals.force {
+                return Err(usage(format!(
+                    "{} is not empty; nothing is overwritten without --force (or name another folder)",
+                    out.display()
+                )));
+            }
+            fs::create_dir_all(out).with_context(|| unwritable(out))?;
+            return Ok(out.clone());
+        }
+        let stamp = OffsetDateTime::now_utc()
+            .format(format_description!("[year][month][day]T[hour][minute][second]Z"))
+            .context("the clock of this machine gives no date")?;
+        let base = Path::new("runs");
+        fs::create_dir_all(base).with_context(|| unwritable(base))?;
+        // Two runs within one second: the second one gets a number.
+        for attempt in 0..1000 {
+            let suffix = if attempt == 0 { String::new() } else { format!("-{attempt}") };
+            let folder = base.join(format!("{stamp}-{command}{suffix}"));
+            match fs::create_dir(&folder) {
+                Ok(()) => return Ok(folder),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error).with_context(|| unwritable(&folder)),
+            }
+        }
+        anyhow::bail!("a thousand runs in one second: {} is full of them", base.display())
+    }
+
+    /// The manifest of a run: what must be equal for equal results, and the circumstances.
+    pub fn manifest(&self, command: &str, devices: Vec<String>, plan: String) -> Manifest {
+        let identity = Identity {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            command: command.to_owned(),
+            seed: self.globals.seed,
+            devices,
+            plan,
+        };
+        let mut circumstances = BTreeMap::new();
+        let mut note = |name: &str, value: Option<String>| {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                circumstances.insert(name.to_owned(), value);
+            }
+        };
+        let line = |path: &str| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
+        note("host", line("/proc/sys/kernel/hostname"));
+        note("kernel", line("/proc/sys/kernel/osrelease"));
+        note("governor", line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));
+        note("smt", line("/sys/devices/system/cpu/smt/control"));
+        note("microcode", cpuinfo("microcode"));
+        note("cpu", cpuinfo("model name"));
+        note("command_line", Some(std::env::args().collect::<Vec<_>>().join(" ")));
+        note("utc", OffsetDateTime::now_utc().format(&time::format_description::well_known::Rfc3339).ok());
+        let mut manifest = Manifest::new(identity, circumstances);
+        if self.globals.anonymise {
+            manifest.anonymise();
+        }
+        manifest
+    }
+
+    /// A progress display of `steps` steps on standard error: a bar on a terminal, a line a stage elsewhere.
+    pub fn progress(&self, steps: u64, what: &str) -> Progress {
+        let bar = if self.globals.quiet {
+            ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::hidden())
+        } else if std::io::stderr().is_terminal() {
+            let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
+            if let Ok(style) =
+                ProgressStyle::with_template("{prefix:<14} {wide_bar} {pos}/{len}  {elapsed} gone, {eta} left  {msg}")
+            {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(std::time::Duration::from_millis(250));
+            bar
+        } else {
+            let _ = writeln!(std::io::stderr(), "{what} ...");
+            ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::hidden())
+        };
+        bar.set_prefix(what.to_owned());
+        Progress { bar }
+    }
+
+    /// Says something on standard error, unless quiet.
+    pub fn say(&self, text: impl std::fmt::Display) {
+        if !self.globals.quiet {
+            // Nowhere to complain to when standard error is gone.
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
+    }
+}
+
+fn unwritable(path: &Path) -> String {
+    format!("could not make the folder {} (choose one that you may write to with --out DIR)", path.display())
+}
+
+fn cpuinfo(key: &str) -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.split(':').next().is_some_and(|name| name.trim() == key))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// A progress display; disappears when dropped.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// One step done.
+    pub fn step(&self, message: impl Into<String>) {
+        self.bar.inc(1);
+        self.bar.set_message(message.into());
+    }
+
+    /// `done` of `total` steps are done.
+    pub fn at(&self, done: u64, total: u64, message: impl Into<String>) {
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+        self.bar.set_message(message.into());
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Shows a long run's stages and progress on standard error, and watches for Ctrl-C.
+pub struct Watch<'a> {
+    context: &'a Context,
+    progress: std::sync::Mutex<Option<Progress>>,
+    interrupt: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl<'a> Watch<'a> {
+    /// Begins to watch: from now on SIGINT and SIGTERM end the run between two steps.
+    pub fn new(context: &'a Context) -> Self {
+        Self { context, progress: std::sync::Mutex::new(None), interrupt: crate::harness::lease::interrupt::flag() }
+    }
+}
+
+impl crate::pipeline::Observer for Watch<'_> {
+    fn stage(&self, name: &str) {
+        if let Ok(mut progress) = self.progress.lock() {
+            // The old display goes before the new one comes.
+            *progress = None;
+            *progress = Some(self.context.progress(1, name));
+        }
+    }
+
+    fn progress(&self, done: u64, total: u64, message: &str) {
+        if let Ok(progress) = self.progress.lock()
+            && let Some(progress) = progress.as_ref()
+        {
+            progress.at(done, total, message);
+        }
+    }
+
+    fn interrupted(&self) -> bool {
+        self.interrupt.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}

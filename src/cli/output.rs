@@ -1,0 +1,47 @@
+//! What goes to standard output and standard error. A reader that closes the pipe ends the output, not the run.
+
+use crate::record::files::FileError;
+use anyhow::Error;
+use serde::Serialize;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Prints text as it is.
+///
+/// # Errors
+/// Standard output can't be written (a full disk behind a redirection); a closed pipe is no error.
+pub(super) fn text(text: &str) -> anyhow::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::new(error).context("could not write to standard output"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a value as indented JSON.
+///
+/// # Errors
+/// As [`text`].
+pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    text(&(serde_json::to_string_pretty(value)? + "\n"))
+}
+
+/// Prints an error as sentences and gives the exit code.
+pub(super) fn error(error: &Error) -> ExitCode {
+    let mut causes: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Transparent errors repeat their source; a sentence is said once.
+        if !causes.iter().any(|said| said.contains(&cause)) {
+            causes.push(cause);
+        }
+    }
+    let _ = writeln!(io::stderr(), "ergometer: {}", causes.join(": "));
+    let usage = error.chain().any(|cause| cause.is::<super::context::Usage>());
+    let full =
+        error.chain().filter_map(|c| c.downcast_ref::<FileError>()).any(|e| matches!(e, FileError::Write { .. }));
+    if full {
+        let _ = writeln!(io::stderr(), "Nothing was left half written.");
+    }
+    ExitCode::from(if usage { 2 } else { 1 })
+}

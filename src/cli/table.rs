@@ -1,0 +1,88 @@
+//! `ergometer table`.
+
+use super::context::{Context, Outcome, usage};
+use super::output;
+use crate::harness::table::{Accept, EdpTable, edp_tables, foreign, idle, render};
+use crate::record::format::{foreign as format, rows};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Options of `ergometer table`.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Results: our own CSV, or with --mapping any CSV of a sweep.
+    #[arg(value_name = "RESULTS", required = true)]
+    results: Vec<PathBuf>,
+    /// Which columns of a foreign CSV mean what (TOML).
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    /// Format of the table.
+    #[arg(long, default_value = "text", value_parser = ["text", "markdown", "latex", "csv"])]
+    format: String,
+    /// Which table.
+    #[arg(long, value_enum, default_value_t = Layout::Edp)]
+    layout: Layout,
+    /// Let energies of models (the DRAM model) count, labelled.
+    #[arg(long)]
+    with_modelled: bool,
+    /// Leave energies of the virtual node out instead of labelling them.
+    #[arg(long)]
+    no_virtual: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Layout {
+    /// Best EDP gain, time change and setting per technique (thesis tables 3.19 to 3.24).
+    Edp,
+    /// Idle power and energy over time with the regression (thesis table 3.13).
+    Idle,
+}
+
+pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome> {
+    let name = if context.globals.json { "csv" } else { &options.format };
+    let render = render::format(name).ok_or_else(|| usage(format!("there is no format {name}")))?;
+    let mut text = String::new();
+    let mut add = |rendered: String| {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&rendered);
+    };
+    let mut tables: Vec<EdpTable> = Vec::new();
+    if let Some(mapping) = &options.mapping {
+        let mapping = format::read_mapping(mapping)?;
+        for file in &options.results {
+            let points = format::read(file, &mapping)?;
+            let name =
+                file.file_name().map_or_else(|| file.display().to_string(), |n| n.to_string_lossy().into_owned());
+            tables.push(foreign::table(&name, &points, &mapping)?);
+        }
+    } else {
+        let mut all = Vec::new();
+        for file in &options.results {
+            all.extend(rows::read(file)?);
+        }
+        match options.layout {
+            Layout::Idle => {
+                let found = idle::tables(&all);
+                if found.is_empty() {
+                    return Err(usage(
+                        "the results hold no idle windows with an energy: give the plan an [idle] section",
+                    ));
+                }
+                found.iter().for_each(|table| add(render.render(&table.grid())));
+            }
+            Layout::Edp => {
+                let accept = Accept { virtual_node: !options.no_virtual, modelled: options.with_modelled };
+                tables = edp_tables(&all, accept)?;
+            }
+        }
+    }
+    if context.globals.json {
+        output::json(&tables.iter().map(crate::pipeline::tables::as_json).collect::<Vec<_>>())?;
+        return Ok(Outcome::Done);
+    }
+    tables.iter().for_each(|table| add(table.render(render)));
+    output::text(&text)?;
+    Ok(Outcome::Done)
+}

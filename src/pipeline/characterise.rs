@@ -1,0 +1,209 @@
+//! Stage 2: this machine's CPU, measured. Joins topology and kernels with the harness' windows.
+
+use super::{Interrupted, Observer};
+use crate::harness::executor::cpu::CpuExecutor;
+use crate::harness::sensor::{self, Roots, select};
+use crate::harness::window::{self, Rig, StopRule};
+use crate::kernels::{Pool, Tier, Topology};
+use crate::record::format::rows;
+use crate::record::{Component, Kernel, KernelSpec, Precision, Row, Seconds, Size};
+use anyhow::Context as _;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What to measure, and how long.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Kernels, probes included.
+    pub kernels: Vec<Kernel>,
+    /// Instruction-set tiers.
+    pub tiers: Vec<Tier>,
+    /// Thread counts.
+    pub threads: Vec<usize>,
+    /// Number format.
+    pub precision: Precision,
+    /// One size for every kernel that it fits, instead of sizes for the machine's caches.
+    pub size: Option<Size>,
+    /// Repeats per point.
+    pub repeats: u32,
+    /// Shorter windows and fewer sizes.
+    pub quick: bool,
+}
+
+/// One pass over the kernels: a tier on a number of threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Configuration {
+    /// Tier.
+    pub tier: Tier,
+    /// Threads.
+    pub threads: usize,
+}
+
+impl std::fmt::Display for Configuration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.tier, self.threads)
+    }
+}
+
+/// What a characterisation gave.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// The rows, in order of execution.
+    pub rows: Vec<Row>,
+    /// What could not be measured, in words.
+    pub skipped: Vec<String>,
+}
+
+/// The usual options on this machine: every kernel and probe, scalar and the best tier, one thread and all cores.
+pub fn defaults(topology: &Topology, quick: bool) -> Options {
+    let mut tiers = vec![Tier::Scalar, Tier::best()];
+    tiers.dedup();
+    let mut threads = vec![1, topology.cores().len()];
+    threads.dedup();
+    let probes = [Kernel::ProbeFma, Kernel::ProbeRead, Kernel::ProbeCopy, Kernel::ProbeEmpty];
+    Options {
+        kernels: probes.into_iter().chain(Kernel::ALL).collect(),
+        tiers,
+        threads,
+        precision: Precision::F32,
+        size: None,
+        repeats: if quick { 3 } else { 5 },
+        quick,
+    }
+}
+
+/// Measures every configuration. With a folder, each finished one is kept there as a file of its own, and one that is
+/// there already is read instead of measured again: that is how an interrupted characterisation goes on.
+///
+/// # Errors
+/// The machine's topology can't be read, a thread count is not to be had, a kernel fails, a file can't be written, or
+/// the user stopped.
+pub fn characterise(
+    options: &Options,
+    manifest_id: &str,
+    device: &str,
+    topology: &Topology,
+    parts: Option<&Path>,
+    observer: &dyn Observer,
+) -> anyhow::Result<Outcome> {
+    let configurations: Vec<Configuration> = options
+        .tiers
+        .iter()
+        .flat_map(|&tier| options.threads.iter().map(move |&threads| Configuration { tier, threads }))
+        .collect();
+    let plans: Vec<Vec<KernelSpec>> = configurations.iter().map(|c| specs(options, c.tier, topology)).collect();
+    let total = plans.iter().map(Vec::len).sum::<usize>() as u64;
+    let mut outcome = Outcome::default();
+    let mut done = 0;
+    for (configuration, plan) in configurations.iter().zip(&plans) {
+        let file = parts.map(|folder| folder.join(format!("{configuration}.csv")));
+        if let Some(file) = file.as_ref().filter(|file| file.exists()) {
+            outcome.rows.extend(rows::read(file)?);
+        } else {
+            let mut part = one(options, *configuration, plan, device, topology, &mut |spec| {
+                observer.progress(done, total, &format!("{} on {configuration}", spec.kernel));
+                done += 1;
+                !observer.interrupted()
+            })?;
+            if observer.interrupted() {
+                let kept = "finished configurations are kept".to_owned();
+                return Err(Interrupted { stage: "the characterisation".to_owned(), kept }.into());
+            }
+            for row in &mut part.rows {
+                row.manifest_id = manifest_id.to_owned();
+                row.order += outcome.rows.iter().map(|r| r.order + 1).max().unwrap_or(0);
+            }
+            if let Some(file) = &file {
+                rows::write(file, &part.rows)?;
+            }
+            outcome.rows.extend(part.rows);
+            outcome.skipped.extend(part.skipped);
+            continue;
+        }
+        done += plan.len() as u64;
+    }
+    observer.progress(total, total, "done");
+    Ok(outcome)
+}
+
+fn one(
+    options: &Options,
+    configuration: Configuration,
+    plan: &[KernelSpec],
+    device: &str,
+    topology: &Topology,
+    go_on: &mut dyn FnMut(&KernelSpec) -> bool,
+) -> anyhow::Result<Outcome> {
+    let Configuration { tier, threads } = configuration;
+    let pool = Arc::new(Pool::new(topology, Some(threads))?);
+    let mut sensors = select(sensor::probe(&Roots::system())).sensors;
+    // Kernels run on the CPU: cards beside it are not theirs.
+    sensors.retain(|s| s.info().component.domain != crate::record::measurement::Domain::Gpu);
+    let mut rig = Rig::new(Box::new(CpuExecutor::new(tier, pool, device)), sensors);
+    let mut windows = window::Options::quick();
+    windows.least_time = Seconds(if options.quick { 0.02 } else { 0.08 });
+    windows.longest_warm_up = Seconds(if options.quick { 0.05 } else { 0.25 });
+    let result =
+        window::characterise(&mut rig, plan, &windows, StopRule::Fixed(options.repeats), &mut |_, spec| go_on(spec))
+            .with_context(|| format!("the characterisation of {configuration} failed"))?;
+    let skipped = result.skipped.iter().map(|s| format!("{} on {configuration}: {}", s.spec, s.reason)).collect();
+    Ok(Outcome { rows: result.rows, skipped })
+}
+
+/// The specifications of one tier: sizes in the second-level cache, the last-level cache and memory; the scalar tier,
+/// which is there for comparison, without the largest.
+fn specs(options: &Options, tier: Tier, topology: &Topology) -> Vec<KernelSpec> {
+    let level = |level| topology.cache_bytes(level);
+    let second = level(2).unwrap_or(1 << 20);
+    let last = level(3).unwrap_or(second).max(second);
+    let memory = 4 * last.max(8 << 20);
+    let mut bytes = vec![second / 2, (last / 3).max(second), memory];
+    if options.quick {
+        bytes.remove(1);
+    }
+    if tier == Tier::Scalar && Tier::best() != Tier::Scalar {
+        bytes.pop();
+    }
+    let mut specs = Vec::new();
+    for &kernel in &options.kernels {
+        let sizes: Vec<Size> = match (options.size, kernel) {
+            (Some(size), _) => vec![size],
+            // Arithmetic, not footprint, is the extent of these.
+            (None, Kernel::Gemm) => gemm_sizes(options, tier),
+            (None, Kernel::MonteCarlo) => counts(options, tier, 20).map(|samples| Size::Samples { samples }).collect(),
+            (None, Kernel::ProbeFma) => vec![Size::Probe { count: 1 << if options.quick { 24 } else { 27 } }],
+            (None, Kernel::ProbeEmpty) => vec![Size::Probe { count: 0 }],
+            (None, Kernel::ProbeRead | Kernel::ProbeCopy) => {
+                vec![KernelSpec::size_for(kernel, options.precision, memory)]
+            }
+            (None, _) => bytes.iter().map(|&b| KernelSpec::size_for(kernel, options.precision, b)).collect(),
+        };
+        // A size that the user gave fits some kernels and not others.
+        specs.extend(sizes.into_iter().filter_map(|size| KernelSpec::new(kernel, size, options.precision).ok()));
+    }
+    specs
+}
+
+fn gemm_sizes(options: &Options, tier: Tier) -> Vec<Size> {
+    let sides: &[u64] = match (options.quick, tier) {
+        (true, _) => &[128, 256],
+        (false, Tier::Scalar) => &[256, 512],
+        (false, _) => &[256, 512, 1024],
+    };
+    sides.iter().map(|&n| Size::square(n)).collect()
+}
+
+fn counts(options: &Options, tier: Tier, least: u32) -> impl Iterator<Item = u64> {
+    let sizes = if options.quick || tier == Tier::Scalar { 2 } else { 3 };
+    (0..sizes).map(move |i| 1u64 << (least + 2 * i))
+}
+
+/// Rows of one configuration, for a model of the machine as that configuration uses it.
+pub fn of_configuration(rows: &[Row], tier: &str, threads: u32) -> Vec<Row> {
+    rows.iter().filter(|row| row.tier == tier && row.threads == threads).cloned().collect()
+}
+
+/// True when any row carries an energy that a sensor measured.
+pub fn has_measured_energy(rows: &[Row]) -> bool {
+    rows.iter().any(|row| row.component != Component::NONE && row.energy.is_some() && row.provenance.is_measured())
+}

@@ -1,0 +1,45 @@
+//! The joins between the stages, one file each, and the loop that runs them all.
+//!
+//! A join takes what one crate gives and hands it to the next: it decides nothing about measuring, modelling or
+//! scheduling. [`full::run`] is `ergometer pipeline`.
+
+pub mod calibrate;
+pub mod characterise;
+pub mod examine;
+pub mod full;
+pub mod simulate;
+pub mod summary;
+pub mod sweep;
+pub mod tables;
+
+/// What a long stage tells, and asks, its caller.
+pub trait Observer: Sync {
+    /// A stage begins.
+    fn stage(&self, name: &str);
+    /// `done` of `total` steps of the stage are done.
+    fn progress(&self, done: u64, total: u64, message: &str);
+    /// True when the user wants to stop (Ctrl-C): a stage ends soon, leaving whole files only.
+    fn interrupted(&self) -> bool;
+}
+
+/// An observer that says nothing and never stops, for tests and for embedding.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn stage(&self, _: &str) {}
+    fn progress(&self, _: u64, _: u64, _: &str) {}
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// The user stopped a stage; what was finished is on the disk.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("stopped by request during {stage}; {kept}")]
+pub struct Interrupted {
+    /// Which stage.
+    pub stage: String,
+    /// What is kept and how to go on.
+    pub kept: String,
+}
