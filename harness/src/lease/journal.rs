@@ -1,8 +1,16 @@
 //! What a lease has changed, on disk before it happens: JSON lines, one file a lease, locked while its lease lives.
+//!
+//! Every line is handed to the system before the hardware is touched, which is all that SIGKILL asks for. A power cut
+//! loses what was not synced, so two things are synced before the write that they announce: the first line of a knob,
+//! with its old value, and the first line with a value that the knob has not had under this lease. What a cut can then
+//! take are repetitions: the old value and every value that ergometer may have left are still told
+//! ([`Change::possible`]), only which of them was the last is not. A sweep of thousands of writes costs one sync for
+//! each distinct value.
 
 use super::LeaseError;
 use crate::sensor::Roots;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -31,7 +39,7 @@ pub enum Event {
         /// Where its knobs are, for the guardian.
         roots: Roots,
     },
-    /// About to be written; on the disk before the hardware is touched.
+    /// About to be written.
     Write {
         /// Of this lease, from 1.
         n: u32,
@@ -67,10 +75,41 @@ pub struct Change {
     pub old: Option<String>,
     /// Value asked for last.
     pub asked: String,
-    /// Every value that the lease itself can have left there.
+    /// Every value that the lease itself can have left there, when no line of the journal was lost.
     pub ours: Vec<String>,
+    /// Every value that the knob had under the lease, asked for or read back: what it can have been left at when a
+    /// power cut took the last lines.
+    pub possible: BTreeSet<String>,
     /// False when the process ended between the last write and its reading back.
     pub settled: bool,
+}
+
+impl Change {
+    pub(crate) fn new(knob: String, old: Option<String>) -> Self {
+        let (asked, ours, possible) = (String::new(), Vec::new(), BTreeSet::new());
+        Self { knob, old, asked, ours, possible, settled: true }
+    }
+
+    /// Whether a line of the journal already tells that the lease may have left `value`, or that it was there before.
+    pub(crate) fn tells(&self, value: &str) -> bool {
+        self.possible.contains(value) || self.old.as_deref() == Some(value)
+    }
+
+    /// `new` is about to be written. The value before is possible too, until the new one is known to have been taken.
+    pub(crate) fn begin(&mut self, new: &str) {
+        self.ours.push(new.to_owned());
+        self.possible.insert(new.to_owned());
+        self.asked = new.to_owned();
+        self.settled = false;
+    }
+
+    /// The last value asked for was taken and reads back as `now`.
+    pub(crate) fn settle(&mut self, now: Option<&str>) {
+        let now = now.unwrap_or(&self.asked).to_owned();
+        self.possible.insert(now.clone());
+        self.ours = vec![now];
+        self.settled = true;
+    }
 }
 
 /// A journal as read from disk.
@@ -86,7 +125,8 @@ pub struct Contents {
     pub roots: Roots,
     /// Knobs not yet put back, in the order of their first write.
     pub changes: Vec<Change>,
-    /// Numbers of lines that can't be understood, from 1. A torn last line is none of them: its write never happened.
+    /// Numbers of lines that can't be understood, from 1. A torn last line is none of them: its write never happened,
+    /// or repeats a value that an earlier line tells.
     pub damaged: Vec<usize>,
 }
 
@@ -145,6 +185,7 @@ impl Journal {
             command: command.to_owned(),
             roots: roots.clone(),
         })?;
+        journal.sync()?;
         fs::rename(&journal.path, &path).map_err(|e| io_error(&path, e))?;
         sync_folder(&folder)?;
         journal.path = path;
@@ -177,19 +218,38 @@ impl Journal {
         &self.path
     }
 
-    /// Appends a line and waits until it is on the disk.
+    /// Appends a line, which survives this process.
     pub(crate) fn append(&mut self, event: &Event) -> Result<(), LeaseError> {
         let mut line = serde_json::to_string(event).map_err(|e| io_error(&self.path, e.into()))?;
         line.push('\n');
-        self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data()).map_err(|e| io_error(&self.path, e))
+        self.file.write_all(line.as_bytes()).map_err(|e| io_error(&self.path, e))
     }
 
-    /// What it says.
-    pub(crate) fn contents(&mut self) -> Result<Contents, LeaseError> {
+    /// Waits until all lines are on the disk, where they survive a power cut.
+    pub(crate) fn sync(&mut self) -> Result<(), LeaseError> {
+        self.file.sync_data().map_err(|e| io_error(&self.path, e))
+    }
+
+    /// Cuts off a last line without an end, so that further lines don't continue it.
+    pub(crate) fn drop_torn_end(&mut self) -> Result<(), LeaseError> {
+        let bytes = self.bytes()?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if whole == bytes.len() {
+            return Ok(());
+        }
+        self.file.set_len(whole as u64).map_err(|e| io_error(&self.path, e))
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, LeaseError> {
         let mut bytes = Vec::new();
         let mut file = &self.file;
         io::Seek::rewind(&mut file).and_then(|()| file.read_to_end(&mut bytes)).map_err(|e| io_error(&self.path, e))?;
-        parse(&String::from_utf8_lossy(&bytes))
+        Ok(bytes)
+    }
+
+    /// What it says.
+    pub(crate) fn contents(&self) -> Result<Contents, LeaseError> {
+        parse(&String::from_utf8_lossy(&self.bytes()?))
             .map_err(|reason| LeaseError::Unreadable { path: self.path.clone(), reason })
     }
 
@@ -214,7 +274,7 @@ pub fn parse(text: &str) -> Result<Contents, String> {
     for (at, line) in text.split_inclusive('\n').enumerate() {
         let event = match serde_json::from_str::<Event>(line) {
             Ok(event) => event,
-            // Power went while the line was written; its fsync, and so its write, never came.
+            // Power went before the line was on the disk; see the head of this file.
             Err(_) if !line.ends_with('\n') => continue,
             Err(_) => {
                 damaged.push(at + 1);
@@ -233,22 +293,17 @@ pub fn parse(text: &str) -> Result<Contents, String> {
             (Event::Write { n, knob, old, new, .. }, Some(contents)) => {
                 let changes = &mut contents.changes;
                 let index = changes.iter().position(|c| c.knob == knob).unwrap_or_else(|| {
-                    let change = Change { knob, old, asked: String::new(), ours: Vec::new(), settled: true };
-                    changes.push(change);
+                    changes.push(Change::new(knob, old));
                     changes.len() - 1
                 });
                 let change = &mut changes[index];
-                // The value before is possible too, until the new one is known to have been taken.
-                change.ours.push(new.clone());
-                change.asked = new;
-                change.settled = false;
+                change.begin(&new);
                 numbers.push((n, index));
             }
             (Event::Wrote { n, now }, Some(contents)) => {
                 let change = numbers.iter().rev().find(|(number, _)| *number == n).map(|(_, index)| *index);
                 if let Some(change) = change.and_then(|index| contents.changes.get_mut(index)) {
-                    change.ours = vec![now.unwrap_or_else(|| change.asked.clone())];
-                    change.settled = true;
+                    change.settle(now.as_deref());
                 }
             }
             (Event::Restored { knob }, Some(contents)) => {

@@ -216,29 +216,44 @@ impl Lease {
         }
         self.writes += 1;
         let n = self.writes;
+        let before = held.change.clone();
+        let mut change = before.clone().unwrap_or_else(|| Change::new(id.clone(), old.clone()));
         let new = value.to_owned();
-        journal.append(&Event::Write {
-            n,
-            knob: id.clone(),
-            old: old.clone(),
-            new: new.clone(),
-            time: journal::now(),
-        })?;
+        journal.append(&Event::Write { n, knob: id.clone(), old, new: new.clone(), time: journal::now() })?;
+        if before.is_none() || !change.tells(value) {
+            journal.sync()?;
+        }
         failpoint::pass(Point::AfterJournal);
-        let change = held.change.get_or_insert_with(|| {
+        change.begin(value);
+        let change = held.change.insert(change);
+        if before.is_none() {
             self.order.push(index);
-            Change { knob: id.clone(), old, asked: String::new(), ours: Vec::new(), settled: true }
-        });
-        change.ours.push(new.clone());
-        change.asked = new.clone();
-        change.settled = false;
+        }
         failpoint::pass(Point::BeforeWrite);
-        held.knob.write(value)?;
+        if let Err(error) = held.knob.write(value) {
+            if untouched(held.knob.as_ref(), change, before.as_ref(), &error) {
+                // So that nobody tries to put back what can't be written.
+                let event = match &before {
+                    Some(before) => Event::Wrote { n, now: before.ours.last().cloned() },
+                    None => Event::Restored { knob: id },
+                };
+                journal.append(&event)?;
+                if before.is_none() {
+                    self.order.retain(|known| *known != index);
+                }
+                held.change = before;
+            }
+            return Err(error.into());
+        }
         failpoint::pass(Point::AfterWrite);
         let now = held.knob.read()?;
-        change.ours = vec![now.clone().unwrap_or_else(|| new.clone())];
-        change.settled = true;
+        let told = now.as_ref().is_none_or(|now| change.tells(now));
+        change.settle(now.as_deref());
         journal.append(&Event::Wrote { n, now: now.clone() })?;
+        if !told {
+            // Clipped: after a power cut this value could not be told from somebody else's.
+            journal.sync()?;
+        }
         Ok(Applied { knob: id, asked: new, now })
     }
 
@@ -296,7 +311,7 @@ impl Lease {
         let held = &mut self.held;
         let report = restore::restore_journal(journal, &changes, &[], |change| {
             match held.iter_mut().find(|h| h.knob.id() == change.knob) {
-                Some(held) => restore::undo(held.knob.as_mut(), change, true),
+                Some(held) => restore::undo(held.knob.as_mut(), change, restore::Boot::Same),
                 None => Outcome::Failed { reason: "the lease does not hold it any more".into() },
             }
         });
@@ -324,11 +339,21 @@ impl Drop for Lease {
     }
 }
 
+/// Whether a write that ended with `error` left the knob as it was `before` the write. A knob that can't be read is
+/// believed when it says that it was not permitted, or does not accept the value.
+fn untouched(knob: &dyn Knob, change: &Change, before: Option<&Change>, error: &KnobError) -> bool {
+    let stood = before.map_or(change.old.as_ref(), |before| before.ours.last());
+    match knob.read() {
+        Ok(Some(now)) => Some(&now) == stood,
+        Ok(None) | Err(_) => matches!(error, KnobError::NotPermitted { .. } | KnobError::NotAllowed { .. }),
+    }
+}
+
 /// Refuses to start from the leftovers of a killed lease, whose values are not the machine's own.
 fn refuse_leftovers(state_dir: &Path, devices: &[String]) -> Result<(), LeaseError> {
     let mut knobs = Vec::new();
     for path in journal::list(state_dir)? {
-        let Some(mut dead) = Journal::take_over(&path, false)? else { continue };
+        let Some(dead) = Journal::take_over(&path, false)? else { continue };
         let contents = dead.contents()?;
         let ours = |id: &str| devices.iter().any(|device| device == registry::device(id));
         knobs.extend(contents.changes.into_iter().map(|c| c.knob).filter(|id| ours(id)));

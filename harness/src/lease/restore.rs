@@ -110,9 +110,10 @@ impl fmt::Display for Entry {
                 f,
                 "{knob}: left at {found}, because somebody else changed it since (ergometer had set {ours}; before that it was {old})"
             ),
-            Outcome::Rebooted { found, old } => {
-                write!(f, "{knob}: left at {found}, which the machine's restart set (it was {old} before the lease)")
-            }
+            Outcome::Rebooted { found, old } => write!(
+                f,
+                "{knob}: left at {found}, which ergometer never set and so the machine's restart did (it was {old} before the lease)"
+            ),
             Outcome::Failed { reason } => write!(f, "{knob}: NOT restored: {reason}"),
         }
     }
@@ -130,15 +131,36 @@ impl fmt::Display for RestoreReport {
     }
 }
 
+/// The boot that a journal's lease ran in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Boot {
+    /// The present one: its process was killed, and nothing that it wrote to a file is lost.
+    Same,
+    /// An earlier one: lines that were not synced can be lost, and hardware has mostly set itself anew.
+    Other,
+    /// The system does not tell: lines can be lost.
+    Unknown,
+}
+
+impl Boot {
+    fn of(boot_id: Option<&str>) -> Self {
+        match (boot_id, journal::boot_id()) {
+            (Some(then), Some(now)) if then == now => Self::Same,
+            (Some(_), Some(_)) => Self::Other,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 /// Puts one knob back, unless somebody else changed it meanwhile.
-pub(crate) fn undo(knob: &mut dyn Knob, change: &Change, same_boot: bool) -> Outcome {
-    match try_undo(knob, change, same_boot) {
+pub(crate) fn undo(knob: &mut dyn Knob, change: &Change, boot: Boot) -> Outcome {
+    match try_undo(knob, change, boot) {
         Ok(outcome) => outcome,
         Err(error) => Outcome::Failed { reason: error.to_string() },
     }
 }
 
-fn try_undo(knob: &mut dyn Knob, change: &Change, same_boot: bool) -> Result<Outcome, KnobError> {
+fn try_undo(knob: &mut dyn Knob, change: &Change, boot: Boot) -> Result<Outcome, KnobError> {
     let found = knob.read()?;
     let (Some(found), Some(old)) = (found, change.old.clone()) else {
         // Nothing to compare with. After a restart the driver's defaults hold anyway.
@@ -149,8 +171,9 @@ fn try_undo(knob: &mut dyn Knob, change: &Change, same_boot: bool) -> Result<Out
     if found == old {
         return Ok(Outcome::AlreadyBack { value: old });
     }
-    let ours = change.ours.contains(&found);
-    if !ours && !same_boot {
+    // Under the same boot no line of the journal is lost, so that the last ones tell what ergometer left.
+    let ours = change.ours.contains(&found) || boot != Boot::Same && change.possible.contains(&found);
+    if !ours && boot == Boot::Other {
         return Ok(Outcome::Rebooted { found, old });
     }
     if !ours && change.settled {
@@ -206,6 +229,7 @@ pub(crate) fn restore_dead(
     roots: Option<&Roots>,
 ) -> Result<RestoreReport, LeaseError> {
     let contents = journal.contents()?;
+    journal.drop_torn_end()?;
     // The journal shows that control was allowed; the environment can still refuse it.
     let roots = roots.unwrap_or(&contents.roots).clone().with_permission(Permission::AllowControl);
     let mut held = Vec::new();
@@ -215,10 +239,10 @@ pub(crate) fn restore_dead(
     for device in devices {
         held.push(locks::take(state_dir, device, "restoring", Duration::from_secs(5))?);
     }
-    let same_boot = contents.boot_id == journal::boot_id();
+    let boot = Boot::of(contents.boot_id.as_deref());
     Ok(restore_journal(journal, &contents.changes, &contents.damaged, |change| {
         match knob::open(&change.knob, &roots) {
-            Ok(mut knob) => undo(knob.as_mut(), change, same_boot),
+            Ok(mut knob) => undo(knob.as_mut(), change, boot),
             Err(error) => Outcome::Failed { reason: error.to_string() },
         }
     }))

@@ -81,13 +81,21 @@ fn the_environment_refuses_every_write_whatever_was_allowed() {
     assert_as_before(&tree, "a refusal");
 }
 
+#[derive(Clone, Copy)]
+enum Refusal {
+    NotPermitted,
+    Failed,
+    /// The value is taken, and an error returned all the same.
+    HalfDone,
+}
+
 /// A knob in memory that writes down what happens to it, and can't be read when it is a lock.
 struct Scripted {
     id: &'static str,
     lever: Lever,
     value: String,
     readable: bool,
-    fails: bool,
+    fails: Option<Refusal>,
     log: Arc<Mutex<Vec<String>>>,
 }
 
@@ -105,8 +113,18 @@ impl Knob for Scripted {
         Ok(self.readable.then(|| self.value.clone()))
     }
     fn write(&mut self, value: &str) -> Result<(), KnobError> {
-        if self.fails {
-            return Err(KnobError::Failed { id: self.id.into(), reason: "the driver says no".into() });
+        let failed = || Err(KnobError::Failed { id: self.id.into(), reason: "the driver says no".into() });
+        match self.fails {
+            Some(Refusal::NotPermitted) => {
+                let (reason, remedy) = ("root only".into(), "sudo".into());
+                return Err(KnobError::NotPermitted { id: self.id.into(), reason, remedy });
+            }
+            Some(Refusal::Failed) => return failed(),
+            Some(Refusal::HalfDone) if value != "100" => {
+                self.value = value.to_owned();
+                return failed();
+            }
+            _ => {}
         }
         self.log.lock().unwrap().push(format!("{} = {value}", self.id));
         self.value = value.to_owned();
@@ -126,9 +144,9 @@ fn side_effects_come_in_order_and_what_cannot_be_read_is_reset() {
     };
     let tree = Tree::intel_server();
     let knobs = vec![
-        knob("x:a", Lever::GpuCap, true, false),
-        knob("x:b", Lever::GpuClock, false, false),
-        knob("x:c", Lever::GpuMemClock, true, true),
+        knob("x:a", Lever::GpuCap, true, None),
+        knob("x:b", Lever::GpuClock, false, None),
+        knob("x:c", Lever::GpuMemClock, true, Some(Refusal::Failed)),
     ];
     let mut lease = Lease::acquire(&options(tree.path(), false), knobs).unwrap();
     assert_eq!(lease.set("x:a", "200").unwrap().reads_back(), Some(true));
@@ -137,12 +155,56 @@ fn side_effects_come_in_order_and_what_cannot_be_read_is_reset() {
     let report = lease.end();
     assert_eq!(*log.lock().unwrap(), ["x:a = 200", "x:b = 300", "x:b reset", "x:a = 100"]);
     let outcomes: Vec<_> = report.entries.iter().map(|e| e.outcome.clone()).collect();
-    assert_eq!(
-        outcomes,
-        [
-            Outcome::AlreadyBack { value: "100".into() },
-            Outcome::Reset,
-            Outcome::Restored { from: "200".into(), to: "100".into() },
-        ]
-    );
+    assert_eq!(outcomes, [Outcome::Reset, Outcome::Restored { from: "200".into(), to: "100".into() },]);
+}
+
+#[test]
+fn a_refused_write_leaves_nothing_to_put_back() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let knob = |id, lever, readable, fails| -> Box<dyn Knob> {
+        Box::new(Scripted { id, lever, value: "100".into(), readable, fails, log: Arc::clone(&log) })
+    };
+    let tree = Tree::intel_server();
+    let knobs = vec![
+        knob("x:cap", Lever::GpuCap, true, Some(Refusal::NotPermitted)),
+        knob("x:lock", Lever::GpuMemClock, false, Some(Refusal::NotPermitted)),
+        knob("x:clock", Lever::CpuMax, true, None),
+    ];
+    let mut lease = Lease::acquire(&options(tree.path(), false), knobs).unwrap();
+    let hz = |hz| Some(Hertz(hz));
+    let refused = [
+        Setting { gpu_cap_w: Some(ergometer_record::Watts(200.0)), ..Setting::default() },
+        Setting { gpu_mem_clock_hz: hz(200.0), ..Setting::default() },
+    ];
+    for setting in &refused {
+        let error = lease.apply(setting).unwrap_err();
+        assert!(matches!(error, LeaseError::Knob(KnobError::NotPermitted { .. })), "{error}");
+    }
+    // What may be set can be set after it, and the machine as found too.
+    assert_eq!(lease.apply(&Setting { cpu_max_hz: hz(300.0), ..Setting::default() }).unwrap().len(), 1);
+    lease.apply(&Setting::default()).unwrap();
+    let report = lease.end();
+    assert!(report.is_complete(), "{report}");
+    let knobs: Vec<_> = report.entries.iter().map(|e| e.knob.as_str()).collect();
+    assert_eq!(knobs, ["x:clock"]);
+    assert_eq!(*log.lock().unwrap(), ["x:clock = 300", "x:clock = 100"]);
+    assert_eq!(std::fs::read_dir(tree.path().join("state/leases")).unwrap().count(), 0);
+}
+
+#[test]
+fn an_error_after_the_value_was_taken_is_put_back() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let half = Scripted {
+        id: "x:half",
+        lever: Lever::CpuMax,
+        value: "100".into(),
+        readable: true,
+        fails: Some(Refusal::HalfDone),
+        log: Arc::clone(&log),
+    };
+    let tree = Tree::intel_server();
+    let mut lease = Lease::acquire(&options(tree.path(), false), vec![Box::new(half)]).unwrap();
+    assert!(lease.set("x:half", "300").is_err());
+    let report = lease.end();
+    assert_eq!(outcome(&report, "x:half"), &Outcome::Restored { from: "300".into(), to: "100".into() });
 }

@@ -48,6 +48,66 @@ fn a_torn_last_line_is_ignored_and_a_damaged_one_is_told() {
     }
 }
 
+/// The journal's text as another boot's, without the lines that only repeat values: what a power cut can leave.
+fn as_after_a_power_cut(text: &str, keep: usize) -> String {
+    let boot = text.split("\"boot_id\":\"").nth(1).unwrap().split('"').next().unwrap();
+    text[..keep].replace(boot, "another-boot")
+}
+
+#[test]
+fn a_power_cut_that_takes_the_end_of_the_journal_loses_no_setting() {
+    let tree = Tree::intel_server();
+    run(&tree, "alone again", Some(&format!("after-write:{}", WRITES.len() + AGAIN.len())));
+    let path = journal(&tree);
+    let text = std::fs::read_to_string(&path).unwrap();
+    // Everything up to the last new value was synced before that value was written.
+    let synced = text.find(r#""n":4,"#).unwrap();
+    let synced = synced + text[synced..].find('\n').unwrap() + 1;
+    assert!(text[synced..].contains(r#""n":8,"#), "{text}");
+    let left = [[GOVERNOR, "powersave"], [GOVERNOR, "ondemand"], [MAX, "2000000"]];
+    for (i, keep) in (synced..=text.len()).step_by(3).enumerate() {
+        // Whatever the last write was, its value is found.
+        let [knob, value] = left[i % left.len()];
+        let file = BEFORE[usize::from(knob == MAX)].0;
+        tree.file(file, format!("{value}\n"));
+        std::fs::write(&path, as_after_a_power_cut(&text, keep)).unwrap();
+        let report = lease::restore(&tree.path().join("state"), &tree.roots()).unwrap();
+        assert!(matches!(outcome(&report, knob), Outcome::Restored { from, .. } if from == value), "{keep}: {report}");
+        assert_as_before(&tree, &format!("a journal of {keep} bytes"));
+    }
+}
+
+#[test]
+fn a_value_that_ergometer_never_set_is_left_after_a_power_cut() {
+    let tree = Tree::intel_server();
+    run(&tree, "alone again", Some("before-write:7"));
+    let path = journal(&tree);
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, as_after_a_power_cut(&text, text.len())).unwrap();
+    tree.file(BEFORE[0].0, "conservative\n");
+    let report = lease::restore(&tree.path().join("state"), &tree.roots()).unwrap();
+    assert!(matches!(outcome(&report, GOVERNOR), Outcome::Rebooted { .. }), "{report}");
+    assert_eq!(tree.text(BEFORE[0].0), "conservative");
+}
+
+#[test]
+fn a_torn_journal_can_be_restored_in_two_steps() {
+    let tree = Tree::intel_server();
+    run(&tree, "alone", Some("during-restore:1"));
+    let path = journal(&tree);
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text + "{\"event\":\"wrote\",\"n\"").unwrap();
+    let file = tree.path().join(BEFORE[1].0);
+    let away = file.with_extension("away");
+    std::fs::rename(&file, &away).unwrap();
+    let state = tree.path().join("state");
+    assert!(!lease::restore(&state, &tree.roots()).unwrap().is_complete());
+    std::fs::rename(&away, &file).unwrap();
+    let report = lease::restore(&state, &tree.roots()).unwrap();
+    assert!(report.is_complete(), "{report}");
+    assert_as_before(&tree, "a torn journal");
+}
+
 #[test]
 fn a_newer_journal_and_an_empty_one_are_refused_and_kept() {
     for text in ["", "{\"event\":\"begin\",\"version\":99}\n", "not json\n"] {

@@ -39,6 +39,10 @@ const BEFORE: [(&str, &str); 3] = [
 const WRITES: [(&str, &str); 4] =
     [(GOVERNOR, "powersave"), (MAX, "2000000"), (CAP, "90000000"), (GOVERNOR, "ondemand")];
 
+/// The same values again, in an order that a later sweep block would have. No line about them is synced.
+const AGAIN: [(&str, &str); 4] =
+    [(MAX, "2000000"), (GOVERNOR, "powersave"), (GOVERNOR, "ondemand"), (GOVERNOR, "powersave")];
+
 const FOLDER: &str = "ERGOMETER_TEST_FOLDER";
 
 const MODE: &str = "ERGOMETER_TEST_MODE";
@@ -80,6 +84,11 @@ fn measuring_process() {
     let mut lease = Lease::acquire(&options(folder, !mode.contains("alone")), knobs(folder)).unwrap();
     for (id, value) in WRITES {
         lease.set(id, value).unwrap();
+    }
+    if mode.contains("again") {
+        for (id, value) in AGAIN {
+            lease.set(id, value).unwrap();
+        }
     }
     if mode.contains("wait") {
         println!("holding");
