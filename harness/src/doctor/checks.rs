@@ -223,6 +223,11 @@ fn nvidia(roots: &Roots) -> Vec<Item> {
             {
                 parts.push("MIG is on: power is that of the whole card".into());
             }
+            if let Ok(reasons) = nvml::held_back_by(&device)
+                && !reasons.is_empty()
+            {
+                parts.push(format!("held back right now by {}", reasons.join(" and ")));
+            }
             Item::found(name, parts.join(", "))
         })
         .collect()

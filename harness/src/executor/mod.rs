@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod cpu;
+pub mod cuda;
 pub mod vnode;
 
 use ergometer_record::{Hertz, KernelSpec, Seconds};

@@ -5,7 +5,7 @@
 
 use super::registry::Found;
 use super::{Allowed, Knob, KnobError, Lever, permission, permission::Permission};
-use crate::sensor::nvml::load;
+use crate::sensor::nvml::{load, visible_cards};
 use crate::sensor::{Roots, SensorError};
 use nvml_wrapper::enums::device::GpuLockedClocksSetting;
 use nvml_wrapper::error::NvmlError;
@@ -30,10 +30,19 @@ pub(crate) fn probe(roots: &Roots) -> Vec<Found> {
         Err(error) => return vec![Err(absent("nvml", &error))],
     };
     let count = nvml.device_count().unwrap_or(0);
+    let visible = match visible_cards(&nvml, count) {
+        Ok(visible) => visible,
+        Err(reason) => return vec![Err(KnobError::Missing { id: "nvml".into(), reason })],
+    };
     let mut found = Vec::new();
-    for index in 0..count {
+    for (index, visible) in (0..count).zip(visible) {
+        if !visible {
+            let reason = "CUDA_VISIBLE_DEVICES hides this card".into();
+            found.push(Err(KnobError::Missing { id: format!("nvml:{index}"), reason }));
+            continue;
+        }
         match nvml.device_by_index(index).and_then(|device| device.uuid()) {
-            Ok(uuid) => found.extend(LEVERS.iter().map(|(name, _)| open(&format!("nvml:{uuid}:{name}"), roots))),
+            Ok(uuid) => found.extend(of_card(&uuid, roots)),
             Err(error) => found.push(Err(failure(&format!("nvml:{index}"), &error))),
         }
     }
@@ -41,6 +50,11 @@ pub(crate) fn probe(roots: &Roots) -> Vec<Found> {
         found.push(Err(KnobError::Missing { id: "nvml".into(), reason: "the NVIDIA driver lists no card".into() }));
     }
     found
+}
+
+/// The knobs of the card with this UUID.
+pub fn of_card(uuid: &str, roots: &Roots) -> Vec<Found> {
+    LEVERS.iter().map(|(name, _)| open(&format!("nvml:{uuid}:{name}"), roots)).collect()
 }
 
 /// Opens `nvml:GPU-…:power_limit`, `:gpu_clock` or `:mem_clock`.

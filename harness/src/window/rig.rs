@@ -3,9 +3,10 @@
 use super::{Instruments, Options};
 use crate::clock::{Clock, RealClock};
 use crate::executor::Executor;
+use crate::executor::cuda::CudaExecutor;
 use crate::executor::vnode::VnodeExecutor;
-use crate::knob::Knob;
-use crate::sensor::{Sensor, select};
+use crate::knob::{self, Knob};
+use crate::sensor::{Roots, Sensor, nvml, select};
 use crate::vnode::{Vnode, VnodeError};
 use std::sync::Arc;
 
@@ -73,6 +74,26 @@ impl Rig {
             rest: Some(Box::new(move |order| resting.rest(order))),
             power_bound_w: Some(vnode.node().physics().cap.max_w),
         })
+    }
+
+    /// An NVIDIA card with its sensors, knobs and thermometer, which are those of the same card by its UUID; and why
+    /// what is missing is missing. The knobs are writable as far as `roots` permit.
+    pub fn cuda(executor: CudaExecutor, roots: &Roots) -> (Self, Vec<String>) {
+        let uuid = executor.uuid().to_owned();
+        let selection = select(nvml::of_card(&uuid, roots));
+        let mut absent: Vec<String> = selection.absent.iter().map(ToString::to_string).collect();
+        let mut rig = Self::new(Box::new(executor), selection.sensors);
+        for found in knob::nvml::of_card(&uuid, roots) {
+            match found {
+                Ok(knob) => rig.knobs.push(knob),
+                Err(error) => absent.push(error.to_string()),
+            }
+        }
+        if let Ok(card) = nvml::Card::open(&uuid, roots) {
+            rig.power_bound_w = card.highest_power_limit().map(|limit| limit.0);
+            rig.thermometer = Some(Box::new(move || card.temperature_c()));
+        }
+        (rig, absent)
     }
 
     /// The parts that a measurement reads.

@@ -5,6 +5,13 @@
 //! `nvmlDeviceGetPowerUsage`. What the power readings see of the truth: Yang et al., *Part-time Power Measurements:
 //! nvidia-smi's Lack of Attention*, SC 2024.
 
+mod card;
+mod visible;
+
+pub use card::Card;
+pub(crate) use card::held_back_by;
+pub(crate) use visible::visible_cards;
+
 use super::roots::NvmlSource;
 use super::{Found, Quantity, Reading, Roots, Sensor, SensorError, SensorInfo};
 use crate::clock::Clock;
@@ -95,10 +102,31 @@ pub(crate) fn probe(roots: &Roots) -> Vec<Found> {
         Ok(count) => count,
         Err(error) => return vec![Err(load_error(&error))],
     };
-    (0..count).flat_map(|index| card(&nvml, index)).collect()
+    let visible = match visible_cards(&nvml, count) {
+        Ok(visible) => visible,
+        Err(reason) => return vec![Err(SensorError::Missing { id: "nvml".into(), reason })],
+    };
+    (0..count)
+        .zip(visible)
+        .flat_map(|(index, visible)| {
+            if visible {
+                return sensors(&nvml, index);
+            }
+            let reason = "CUDA_VISIBLE_DEVICES hides this card".into();
+            vec![Err(SensorError::Missing { id: format!("nvml:{index}"), reason })]
+        })
+        .collect()
 }
 
-fn card(nvml: &Arc<Nvml>, index: u32) -> Vec<Found> {
+/// The sensors of the card with this UUID, whatever CUDA_VISIBLE_DEVICES says: of a card that CUDA has opened.
+pub fn of_card(uuid: &str, roots: &Roots) -> Vec<Found> {
+    match Card::open(uuid, roots).and_then(|card| Ok((card.index()?, card))) {
+        Ok((index, card)) => sensors(card.nvml(), index),
+        Err(error) => vec![Err(error)],
+    }
+}
+
+fn sensors(nvml: &Arc<Nvml>, index: u32) -> Vec<Found> {
     let failed = |reason: String| vec![Err(SensorError::Failed { id: format!("nvml:{index}"), reason })];
     let device = match nvml.device_by_index(index) {
         Ok(device) => device,

@@ -1,0 +1,82 @@
+//! The state of one card: temperature, clocks, and what holds it back.
+
+use super::{load, reading_error};
+use crate::sensor::{Roots, SensorError};
+use ergometer_record::{Hertz, Watts};
+use nvml_wrapper::bitmasks::device::ThrottleReasons;
+use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
+use nvml_wrapper::error::NvmlError;
+use nvml_wrapper::{Device, Nvml};
+use std::sync::Arc;
+
+/// What keeps a card below the clock asked for, in NVIDIA's own order. Idle is none of them.
+const REASONS: [(ThrottleReasons, &str); 6] = [
+    (ThrottleReasons::SW_POWER_CAP, "the power limit"),
+    (ThrottleReasons::HW_SLOWDOWN, "the hardware (temperature or power)"),
+    (ThrottleReasons::SYNC_BOOST, "the slowest card of its sync-boost group"),
+    (ThrottleReasons::SW_THERMAL_SLOWDOWN, "the temperature (driver)"),
+    (ThrottleReasons::HW_THERMAL_SLOWDOWN, "the temperature (hardware)"),
+    (ThrottleReasons::HW_POWER_BRAKE_SLOWDOWN, "the external power brake"),
+];
+
+/// One NVIDIA card.
+#[derive(Debug, Clone)]
+pub struct Card {
+    nvml: Arc<Nvml>,
+    uuid: String,
+}
+
+impl Card {
+    /// The card with this UUID (`GPU-…`, as CUDA and `nvidia-smi -L` give it).
+    ///
+    /// # Errors
+    /// There is no NVML, or no such card.
+    pub fn open(uuid: &str, roots: &Roots) -> Result<Self, SensorError> {
+        let card = Self { nvml: load(&roots.nvml)?, uuid: uuid.to_owned() };
+        card.index()?;
+        Ok(card)
+    }
+
+    /// Its number in NVML's list, which is in the order of PCI addresses and may differ from CUDA's.
+    ///
+    /// # Errors
+    /// The card does not answer.
+    pub fn index(&self) -> Result<u32, SensorError> {
+        self.ask(|device| device.index()).map_err(|error| reading_error(&format!("nvml:{}", self.uuid), &error))
+    }
+
+    /// Die temperature, in degrees Celsius; `None` where the card does not tell.
+    pub fn temperature_c(&self) -> Option<f64> {
+        self.ask(|device| device.temperature(TemperatureSensor::Gpu)).ok().map(f64::from)
+    }
+
+    /// The present SM clock.
+    pub fn sm_clock(&self) -> Option<Hertz> {
+        self.ask(|device| device.clock_info(Clock::SM)).ok().map(|mhz| Hertz::from_mhz(f64::from(mhz)))
+    }
+
+    /// The highest power limit that it accepts.
+    pub fn highest_power_limit(&self) -> Option<Watts> {
+        let limits = self.ask(|device| device.power_management_limit_constraints()).ok()?;
+        Some(Watts(f64::from(limits.max_limit) * 1e-3))
+    }
+
+    /// What keeps it below the clock asked for right now; empty when nothing does, `None` where it does not tell.
+    pub fn held_back_by(&self) -> Option<Vec<&'static str>> {
+        self.ask(held_back_by).ok()
+    }
+
+    pub(super) fn nvml(&self) -> &Arc<Nvml> {
+        &self.nvml
+    }
+
+    fn ask<T>(&self, question: impl FnOnce(&Device<'_>) -> Result<T, NvmlError>) -> Result<T, NvmlError> {
+        self.nvml.device_by_uuid(self.uuid.as_str()).and_then(|device| question(&device))
+    }
+}
+
+/// What keeps `device` below the clock asked for, in words.
+pub(crate) fn held_back_by(device: &Device<'_>) -> Result<Vec<&'static str>, NvmlError> {
+    let active = device.current_throttle_reasons()?;
+    Ok(REASONS.iter().filter(|(reason, _)| active.contains(*reason)).map(|(_, text)| *text).collect())
+}
