@@ -59,6 +59,14 @@ impl Tier {
         }
     }
 
+    /// What a report must say beside the tier's name because this build can't vouch for it: `unverified` for scalar rungs
+    /// that were not built at the level at which the vectorisers are off. `None` where there is nothing to say.
+    pub fn caveat(self) -> Option<String> {
+        let level = ergometer_kernels_scalar::OPT_LEVEL;
+        (self == Self::Scalar && !ergometer_kernels_scalar::profile_verified())
+            .then(|| format!("unverified: built at opt-level {level} instead of 1, so that loops may be vectorised"))
+    }
+
     pub(crate) fn list_available() -> String {
         Self::available().iter().map(|t| t.name()).collect::<Vec<_>>().join(", ")
     }
@@ -167,6 +175,12 @@ mod tests {
         assert_eq!(Tier::available().first(), Some(&Tier::Scalar));
         assert!(Tier::best().is_available());
         assert!(Tier::available().is_sorted());
+    }
+
+    #[test]
+    fn only_an_unverified_scalar_build_has_a_caveat() {
+        assert_eq!(Tier::Scalar.caveat().is_none(), ergometer_kernels_scalar::profile_verified());
+        assert!(Tier::ALL[1..].iter().all(|t| t.caveat().is_none()));
     }
 
     #[test]

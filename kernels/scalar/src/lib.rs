@@ -6,7 +6,28 @@
 //!
 //! Definitions are those of [`ergometer_record::kernel`]. Slices must have the lengths that the extents say;
 //! `ergometer-kernels` checks them. A slice that is too short panics.
+//!
+//! [`profile_verified`] tells whether this build has that level: a workspace that uses this crate without the profile
+//! compiles it like any other, and its "scalar" times are then those of vectorised loops. `.ci/scalar-is-scalar`
+//! disassembles the artefact and looks at the instructions themselves.
 
 mod rungs;
 
 pub use rungs::{Gemm, Rungs, f32, f64};
+
+/// The optimisation level that cargo gave this package, as its build script saw it.
+pub const OPT_LEVEL: &str = env!("ERGOMETER_SCALAR_OPT_LEVEL");
+
+/// Whether this crate was built at `opt-level = 1`, the level at which LLVM's vectorisers are off and loops are otherwise
+/// optimised. Where it is false, times of these rungs are to be reported as `scalar: unverified`.
+pub fn profile_verified() -> bool {
+    OPT_LEVEL == "1"
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_workspace_builds_its_own_rungs_at_level_one() {
+        assert!(super::profile_verified(), "built at opt-level {}", super::OPT_LEVEL);
+    }
+}

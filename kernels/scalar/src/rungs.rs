@@ -42,6 +42,12 @@ pub struct Rungs<T: 'static> {
     pub count_inside: fn(u64, u64, u64) -> u64,
     /// Euclidean norm of each row of `dim` coordinates.
     pub dist: fn(&[T], usize, &mut [T]),
+    /// Euclidean norm of one point without overflow or underflow on the way: for points whose plain sum of squares
+    /// left the range. NaN where a coordinate is one, else infinity where a coordinate is.
+    pub scaled_norm: fn(&[T]) -> T,
+    /// The least and the greatest norm that the plain sum of so many squares gives within its error bound; beyond them
+    /// it may have lost squares to underflow, or overflowed.
+    pub plain_norms: fn(usize) -> [T; 2],
     /// Rounds of eight independent multiply-adds; returns their sum.
     pub fma: fn(u64) -> T,
     /// Sum of all elements.
@@ -71,8 +77,20 @@ macro_rules! rungs {
             use super::{Gemm, Rungs, philox};
 
             /// All of them.
-            pub const RUNGS: Rungs<$t> =
-                Rungs { gemm, spmv_csr, spmv_coo, triad, stencil_row, count_inside, dist, fma, read, copy };
+            pub const RUNGS: Rungs<$t> = Rungs {
+                gemm,
+                spmv_csr,
+                spmv_coo,
+                triad,
+                stencil_row,
+                count_inside,
+                dist,
+                scaled_norm,
+                plain_norms,
+                fma,
+                read,
+                copy,
+            };
 
             #[inline(never)]
             fn gemm(g: &Gemm<$t>, a: &[$t], b: &[$t], c: &mut [$t]) {
@@ -143,13 +161,37 @@ macro_rules! rungs {
 
             #[inline(never)]
             fn dist(points: &[$t], dim: usize, out: &mut [$t]) {
+                let [low, high] = plain_norms(dim);
                 for (i, out) in out.iter_mut().enumerate() {
+                    let point = &points[i * dim..][..dim];
                     let mut sum = 0.0;
-                    for x in &points[i * dim..][..dim] {
+                    for x in point {
                         sum += *x * *x;
                     }
-                    *out = sum.sqrt();
+                    let norm = sum.sqrt();
+                    *out = if norm >= low && norm <= high { norm } else { scaled_norm(point) };
                 }
+            }
+
+            #[inline(never)]
+            fn scaled_norm(point: &[$t]) -> $t {
+                // Powers of two scale exactly. One of two suffices: squares of what lies between reach neither end of
+                // the range of f64, in which the f32 norm is summed too.
+                let largest = point.iter().fold(0.0f64, |most, x| most.max(f64::from(x.abs())));
+                let small = largest < 2f64.powi(-400);
+                let scale = if small { 2f64.powi(600) } else { 2f64.powi(-600) };
+                let scale = if !small && largest < 2f64.powi(400) { 1.0 } else { scale };
+                let sum: f64 = point.iter().map(|x| f64::from(*x) * scale).map(|x| x * x).sum();
+                (sum.sqrt() / scale) as $t
+            }
+
+            #[inline(never)]
+            fn plain_norms(dim: usize) -> [$t; 2] {
+                // A square that underflows is off by less than the least normal number's rounding error; `dim` of them
+                // stay below that of a sum of `dim` least normal numbers.
+                // Signed, because the conversion of unsigned numbers takes packed instructions.
+                let low = (i64::try_from(dim).unwrap_or(i64::MAX) as f64 * f64::from($t::MIN_POSITIVE)).sqrt();
+                [low as $t, $t::MAX]
             }
 
             #[inline(never)]

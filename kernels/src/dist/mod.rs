@@ -16,10 +16,11 @@ use crate::tier::{Level, Tier, dispatch};
 
 /// `out[i]` = square root of the sum of squares of row `i` of `points` (row-major, `dim` coordinates a row).
 ///
-/// Squares are summed in the element type without scaling: a point whose squared norm overflows gives infinity, one
-/// whose squares underflow loses them; NaN gives NaN. Relative error at most `(dim + 2) u` otherwise, with `u` the unit
-/// roundoff. `dim == 0` gives zeros. The result of a tier is the same bit for bit whatever the thread count: the order
-/// of summation depends on `dim` alone.
+/// Squares are summed in the element type; a point whose sum overflows or nears the least normal number is summed
+/// again, scaled by a power of two, so that a norm is infinite only where it exceeds the element type or a coordinate is
+/// infinite. A coordinate that is NaN gives NaN, even beside an infinite one. Relative error at most `(dim + 2) u`, with
+/// `u` the unit roundoff, of norms that are normal numbers. `dim == 0` gives zeros. The result of a tier is the same bit
+/// for bit whatever the thread count: the order of summation depends on `dim` alone.
 ///
 /// # Errors
 /// `points` is not `out.len() * dim` long; a tier that the CPU lacks; nested use of the pool.
@@ -65,6 +66,7 @@ unsafe fn across_points<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V:
     use crate::element::Sealed;
     // Room for the widest tier: 16 lanes of up to 15 coordinates.
     let mut lanes = [<V::Elem as Sealed>::ZERO; 256];
+    let plain = (<V::Elem as Sealed>::RUNGS.plain_norms)(dim);
     for (i, out) in out.chunks_mut(V::LANES).enumerate() {
         let rows = &points[i * V::LANES * dim..][..out.len() * dim];
         for (l, row) in rows.chunks_exact(dim.max(1)).enumerate() {
@@ -79,7 +81,22 @@ unsafe fn across_points<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V:
                 let x = V::load(lanes.as_ptr().add(c * V::LANES));
                 sum = x.mul_add(x, sum);
             }
-            sum.sqrt().store_first(out.as_mut_ptr(), out.len());
+            let norms = sum.sqrt();
+            norms.store_first(out.as_mut_ptr(), out.len());
+            if out.len() < V::LANES || !norms.within(V::splat(plain[0]), V::splat(plain[1])) {
+                rescue(rows, dim, out, plain);
+            }
+        }
+    }
+}
+
+/// Sums again the points whose plain norm left the range in which it is good.
+#[cold]
+#[inline(never)]
+fn rescue<T: Element>(points: &[T], dim: usize, out: &mut [T], plain: [T; 2]) {
+    for (i, out) in out.iter_mut().enumerate() {
+        if !(plain[0]..=plain[1]).contains(out) {
+            *out = (T::RUNGS.scaled_norm)(&points[i * dim..][..dim]);
         }
     }
 }
@@ -91,6 +108,7 @@ unsafe fn across_points<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V:
 #[inline(always)]
 unsafe fn along_rows<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V::Elem]) {
     use crate::element::Sealed;
+    let plain = (<V::Elem as Sealed>::RUNGS.plain_norms)(dim);
     for (i, out) in out.iter_mut().enumerate() {
         // SAFETY: `i < out.len()`, so that the row lies in `points`; accesses are at `c + lanes <= dim` or name lanes.
         unsafe {
@@ -115,6 +133,9 @@ unsafe fn along_rows<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V::El
             }
             let total = sums[0].add(sums[1]).sum();
             V::splat(total).sqrt().store_first(out, 1);
+        }
+        if !(plain[0]..=plain[1]).contains(out) {
+            rescue(&points[i * dim..][..dim], dim, std::slice::from_mut(out), plain);
         }
     }
 }

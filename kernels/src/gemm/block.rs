@@ -9,7 +9,7 @@ use crate::memory::Buffer;
 use crate::simd::Vector;
 use crate::tier::Level;
 
-/// Bytes of a packed block of B: half of the smallest L2 of present servers, so that the tiles of C find room.
+/// Bytes of a packed block of B: half of an L2 of 1 MiB, so that the tiles of C find room.
 const RIGHT_BYTES: usize = 512 << 10;
 /// Bytes of packed A a worker: a share of L3.
 const LEFT_BYTES: usize = 2 << 20;

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// About 50 microseconds on a present CPU: longer than the scatter of equal shares, shorter than a time slice.
+/// Turns of the waiting loop before a thread parks: meant to outlast the scatter of equal shares and to stay far below a
+/// time slice.
 const SPINS: u32 = 10_000;
 
 /// All threads leave when all have come. `generation` counts the times they have left together.

@@ -26,73 +26,100 @@ static MASK64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 #[inline(always)]
 unsafe fn mask32(n: usize) -> __m256i {
     // SAFETY: the caller's tier has AVX; n <= 8, so that eight values are left in the table.
+    // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
     unsafe { _mm256_loadu_si256(MASK32.as_ptr().add(8 - n).cast()) }
 }
 #[inline(always)]
 unsafe fn mask64(n: usize) -> __m256i {
     // SAFETY: the caller's tier has AVX; n <= 4, so that four values are left in the table.
+    // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
     unsafe { _mm256_loadu_si256(MASK64.as_ptr().add(4 - n).cast()) }
 }
 
 macro_rules! avx2 {
     ($vector:ident, $elem:ty, $lanes:literal, $mask:ident, $set1:ident, $load:ident, $maskload:ident, $store:ident,
      $maskstore:ident, $stream:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident) => {
-        // SAFETY (of every block below): the caller's tier has AVX2 and FMA by the trait's contract; pointers are
-        // valid by it too, and masked accesses do not touch lanes whose mask is clear.
-        #[allow(clippy::undocumented_unsafe_blocks)]
         impl Vector for $vector {
             type Elem = $elem;
             const LANES: usize = $lanes;
             #[inline(always)]
             unsafe fn splat(x: $elem) -> Self {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
                 Self(unsafe { $set1(x) })
             }
             #[inline(always)]
             unsafe fn load(p: *const $elem) -> Self {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; `p` is valid for all lanes by the caller,
+                // and the load needs no alignment.
                 Self(unsafe { $load(p) })
             }
             #[inline(always)]
             unsafe fn load_first(p: *const $elem, n: usize) -> Self {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; lanes whose mask is clear are not read,
+                // and the caller has `n` elements at `p`.
                 Self(unsafe { $maskload(p, $mask(n)) })
             }
             #[inline(always)]
             unsafe fn store(self, p: *mut $elem) {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; `p` is valid for all lanes by the caller,
+                // and the store needs no alignment.
                 unsafe { $store(p, self.0) }
             }
             #[inline(always)]
             unsafe fn store_first(self, p: *mut $elem, n: usize) {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; lanes whose mask is clear are not written,
+                // and the caller has room for `n` at `p`.
                 unsafe { $maskstore(p, $mask(n), self.0) }
             }
             #[inline(always)]
             unsafe fn stream(self, p: *mut $elem) {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; `p` is valid for all lanes and aligned to
+                // the vector by the caller.
                 unsafe { $stream(p, self.0) }
             }
             #[inline(always)]
             unsafe fn fence() {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; a fence only orders stores.
                 unsafe { _mm_sfence() }
             }
             #[inline(always)]
             unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
                 Self(unsafe { $add(self.0, other.0) })
             }
             #[inline(always)]
             unsafe fn mul(self, other: Self) -> Self {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
                 Self(unsafe { $mul(self.0, other.0) })
             }
             #[inline(always)]
             unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
                 Self(unsafe { $fmadd(self.0, b.0, c.0) })
             }
             #[inline(always)]
             unsafe fn sqrt(self) -> Self {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
                 Self(unsafe { $sqrt(self.0) })
             }
             #[inline(always)]
+            unsafe fn mul_add_where(self, b: Self, c: Self, mask: u32) -> Self {
+                // SAFETY: `select` needs what this method needs: the tier.
+                unsafe { Self::select(self.mul_add(b, c), c, mask) }
+            }
+            #[inline(always)]
+            unsafe fn within(self, low: Self, high: Self) -> bool {
+                // SAFETY: `between` needs what this method needs: the tier.
+                unsafe { Self::between(self.0, low.0, high.0) }
+            }
+            #[inline(always)]
             unsafe fn sum(self) -> $elem {
+                // SAFETY: `fold` needs what this method needs: the tier.
                 unsafe { Self::fold(self.0) }
             }
             #[inline(always)]
             unsafe fn gather(base: *const $elem, index: *const u32) -> Self {
+                // SAFETY: `collect` needs what this method needs: the tier, and valid indices.
                 unsafe { Self::collect(base, index) }
             }
             #[inline(always)]
@@ -101,6 +128,7 @@ macro_rules! avx2 {
             }
             #[inline(always)]
             unsafe fn prefetch(p: *const $elem) {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; a prefetch never faults.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
             }
         }
@@ -139,11 +167,27 @@ avx2!(
     _mm256_sqrt_pd
 );
 
-// SAFETY (of every block below): the caller's tier has AVX2; pointers are valid by the trait's contract.
-#[allow(clippy::undocumented_unsafe_blocks)]
 impl F32x8 {
     #[inline(always)]
+    unsafe fn select(new: Self, old: Self, mask: u32) -> Self {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
+        unsafe {
+            let bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+            let take = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(mask as i32), bits), bits);
+            Self(_mm256_blendv_ps(old.0, new.0, _mm256_castsi256_ps(take)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn between(v: __m256, low: __m256, high: __m256) -> bool {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
+        unsafe {
+            let (over, under) = (_mm256_cmp_ps::<_CMP_GE_OQ>(v, low), _mm256_cmp_ps::<_CMP_LE_OQ>(v, high));
+            _mm256_movemask_ps(_mm256_and_ps(over, under)) == 0xff
+        }
+    }
+    #[inline(always)]
     unsafe fn fold(v: __m256) -> f32 {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
         unsafe {
             let four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
@@ -152,15 +196,33 @@ impl F32x8 {
     }
     #[inline(always)]
     unsafe fn collect(base: *const f32, index: *const u32) -> Self {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; `index` has an entry a lane, each below 2^31 and
+        // valid for `base`, by the caller.
         Self(unsafe { _mm256_i32gather_ps::<4>(base, _mm256_loadu_si256(index.cast())) })
     }
 }
 
-// SAFETY (of every block below): as above.
-#[allow(clippy::undocumented_unsafe_blocks)]
 impl F64x4 {
     #[inline(always)]
+    unsafe fn select(new: Self, old: Self, mask: u32) -> Self {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
+        unsafe {
+            let bits = _mm256_setr_epi64x(1, 2, 4, 8);
+            let take = _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(i64::from(mask)), bits), bits);
+            Self(_mm256_blendv_pd(old.0, new.0, _mm256_castsi256_pd(take)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn between(v: __m256d, low: __m256d, high: __m256d) -> bool {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
+        unsafe {
+            let (over, under) = (_mm256_cmp_pd::<_CMP_GE_OQ>(v, low), _mm256_cmp_pd::<_CMP_LE_OQ>(v, high));
+            _mm256_movemask_pd(_mm256_and_pd(over, under)) == 0xf
+        }
+    }
+    #[inline(always)]
     unsafe fn fold(v: __m256d) -> f64 {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
         unsafe {
             let two = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd::<1>(v));
             _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
@@ -168,37 +230,43 @@ impl F64x4 {
     }
     #[inline(always)]
     unsafe fn collect(base: *const f64, index: *const u32) -> Self {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; `index` has an entry a lane, each below 2^31 and
+        // valid for `base`, by the caller.
         Self(unsafe { _mm256_i32gather_pd::<8>(base, _mm_loadu_si128(index.cast())) })
     }
 }
 
-// SAFETY (of every block below): the caller's tier has AVX2.
-#[allow(clippy::undocumented_unsafe_blocks)]
 impl PhiloxLanes for Blocks4 {
     const LANES: usize = 4;
     #[inline(always)]
     unsafe fn splat(word: u64) -> Self {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
         Self(unsafe { _mm256_set1_epi64x(word as i64) })
     }
     #[inline(always)]
     unsafe fn count_from(first: u64) -> Self {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
         Self(unsafe { _mm256_add_epi64(_mm256_set1_epi64x(first as i64), _mm256_setr_epi64x(0, 1, 2, 3)) })
     }
     #[inline(always)]
     unsafe fn mul_low(self, other: Self) -> Self {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
         Self(unsafe { _mm256_mul_epu32(self.0, other.0) })
     }
     #[inline(always)]
     unsafe fn high(self) -> Self {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
         Self(unsafe { _mm256_srli_epi64::<32>(self.0) })
     }
     #[inline(always)]
     unsafe fn xor3(self, b: Self, c: Self) -> Self {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
         Self(unsafe { _mm256_xor_si256(_mm256_xor_si256(self.0, b.0), c.0) })
     }
     #[inline(always)]
     unsafe fn inside_f32(w: [Self; 4]) -> u32 {
         // As for SSE: 24-bit coordinates are exact, and the power of two moves to the other side.
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
         unsafe {
             let pair = |a: __m256i, b: __m256i| {
                 let words = _mm256_blend_epi32::<0b1010_1010>(a, _mm256_slli_epi64::<32>(b));
@@ -212,6 +280,7 @@ impl PhiloxLanes for Blocks4 {
     }
     #[inline(always)]
     unsafe fn inside_f64(w: [Self; 4]) -> u32 {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
         unsafe {
             let exponent = _mm256_set1_epi64x(0x4330_0000_0000_0000);
             let magic = _mm256_castsi256_pd(exponent);

@@ -28,62 +28,87 @@ fn first(n: usize) -> u32 {
 macro_rules! avx512 {
     ($vector:ident, $elem:ty, $lanes:literal, $mask:ty, $set1:ident, $load:ident, $maskload:ident, $store:ident,
      $maskstore:ident, $stream:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident) => {
-        // SAFETY (of every block below): the caller's tier has AVX-512 by the trait's contract; pointers are valid by
-        // it too, and masked accesses do not touch lanes whose mask is clear.
-        #[allow(clippy::undocumented_unsafe_blocks)]
         impl Vector for $vector {
             type Elem = $elem;
             const LANES: usize = $lanes;
             #[inline(always)]
             unsafe fn splat(x: $elem) -> Self {
+                // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
                 Self(unsafe { $set1(x) })
             }
             #[inline(always)]
             unsafe fn load(p: *const $elem) -> Self {
+                // SAFETY: AVX-512 is there by the trait's contract; `p` is valid for all lanes by the caller, and
+                // the load needs no alignment.
                 Self(unsafe { $load(p) })
             }
             #[inline(always)]
             unsafe fn load_first(p: *const $elem, n: usize) -> Self {
+                // SAFETY: AVX-512 is there by the trait's contract; lanes whose mask is clear are not read, and the
+                // caller has `n` elements at `p`.
                 Self(unsafe { $maskload(first(n) as $mask, p) })
             }
             #[inline(always)]
             unsafe fn store(self, p: *mut $elem) {
+                // SAFETY: AVX-512 is there by the trait's contract; `p` is valid for all lanes by the caller, and
+                // the store needs no alignment.
                 unsafe { $store(p, self.0) }
             }
             #[inline(always)]
             unsafe fn store_first(self, p: *mut $elem, n: usize) {
+                // SAFETY: AVX-512 is there by the trait's contract; lanes whose mask is clear are not written, and
+                // the caller has room for `n` at `p`.
                 unsafe { $maskstore(p, first(n) as $mask, self.0) }
             }
             #[inline(always)]
             unsafe fn stream(self, p: *mut $elem) {
+                // SAFETY: AVX-512 is there by the trait's contract; `p` is valid for all lanes and aligned to the
+                // vector by the caller.
                 unsafe { $stream(p, self.0) }
             }
             #[inline(always)]
             unsafe fn fence() {
+                // SAFETY: AVX-512 is there by the trait's contract; a fence only orders stores.
                 unsafe { _mm_sfence() }
             }
             #[inline(always)]
             unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
                 Self(unsafe { $add(self.0, other.0) })
             }
             #[inline(always)]
             unsafe fn mul(self, other: Self) -> Self {
+                // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
                 Self(unsafe { $mul(self.0, other.0) })
             }
             #[inline(always)]
             unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+                // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
                 Self(unsafe { $fmadd(self.0, b.0, c.0) })
             }
             #[inline(always)]
             unsafe fn sqrt(self) -> Self {
+                // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
                 Self(unsafe { $sqrt(self.0) })
             }
             #[inline(always)]
+            unsafe fn mul_add_where(self, b: Self, c: Self, mask: u32) -> Self {
+                // SAFETY: `select` needs what this method needs: the tier.
+                unsafe { Self::select(self.mul_add(b, c), c, mask) }
+            }
+            #[inline(always)]
+            unsafe fn within(self, low: Self, high: Self) -> bool {
+                // SAFETY: `between` needs what this method needs: the tier.
+                unsafe { Self::between(self.0, low.0, high.0) }
+            }
+            #[inline(always)]
             unsafe fn sum(self) -> $elem {
+                // SAFETY: `fold` needs what this method needs: the tier.
                 unsafe { Self::fold(self.0) }
             }
             #[inline(always)]
             unsafe fn gather(base: *const $elem, index: *const u32) -> Self {
+                // SAFETY: `collect` needs what this method needs: the tier, and valid indices.
                 unsafe { Self::collect(base, index) }
             }
             #[inline(always)]
@@ -92,6 +117,7 @@ macro_rules! avx512 {
             }
             #[inline(always)]
             unsafe fn prefetch(p: *const $elem) {
+                // SAFETY: AVX-512 is there by the trait's contract; a prefetch never faults.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
             }
         }
@@ -130,11 +156,20 @@ avx512!(
     _mm512_sqrt_pd
 );
 
-// SAFETY (of every block below): the caller's tier has AVX-512; pointers are valid by the trait's contract.
-#[allow(clippy::undocumented_unsafe_blocks)]
 impl F32x16 {
     #[inline(always)]
+    unsafe fn select(new: Self, old: Self, mask: u32) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
+        Self(unsafe { _mm512_mask_blend_ps(mask as __mmask16, old.0, new.0) })
+    }
+    #[inline(always)]
+    unsafe fn between(v: __m512, low: __m512, high: __m512) -> bool {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_GE_OQ>(v, low) & _mm512_cmp_ps_mask::<_CMP_LE_OQ>(v, high) == 0xffff }
+    }
+    #[inline(always)]
     unsafe fn fold(v: __m512) -> f32 {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
         unsafe {
             let eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v));
             let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
@@ -144,15 +179,26 @@ impl F32x16 {
     }
     #[inline(always)]
     unsafe fn collect(base: *const f32, index: *const u32) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; `index` has an entry a lane, each below 2^31 and valid
+        // for `base`, by the caller.
         Self(unsafe { _mm512_i32gather_ps::<4>(_mm512_loadu_si512(index.cast()), base) })
     }
 }
 
-// SAFETY (of every block below): as above.
-#[allow(clippy::undocumented_unsafe_blocks)]
 impl F64x8 {
     #[inline(always)]
+    unsafe fn select(new: Self, old: Self, mask: u32) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
+        Self(unsafe { _mm512_mask_blend_pd(mask as __mmask8, old.0, new.0) })
+    }
+    #[inline(always)]
+    unsafe fn between(v: __m512d, low: __m512d, high: __m512d) -> bool {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
+        unsafe { _mm512_cmp_pd_mask::<_CMP_GE_OQ>(v, low) & _mm512_cmp_pd_mask::<_CMP_LE_OQ>(v, high) == 0xff }
+    }
+    #[inline(always)]
     unsafe fn fold(v: __m512d) -> f64 {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
         unsafe {
             let four = _mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd::<1>(v));
             let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd::<1>(four));
@@ -161,38 +207,44 @@ impl F64x8 {
     }
     #[inline(always)]
     unsafe fn collect(base: *const f64, index: *const u32) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; `index` has an entry a lane, each below 2^31 and valid
+        // for `base`, by the caller.
         Self(unsafe { _mm512_i32gather_pd::<8>(_mm256_loadu_si256(index.cast()), base) })
     }
 }
 
-// SAFETY (of every block below): the caller's tier has AVX-512.
-#[allow(clippy::undocumented_unsafe_blocks)]
 impl PhiloxLanes for Blocks8 {
     const LANES: usize = 8;
     #[inline(always)]
     unsafe fn splat(word: u64) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
         Self(unsafe { _mm512_set1_epi64(word as i64) })
     }
     #[inline(always)]
     unsafe fn count_from(first: u64) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
         Self(unsafe { _mm512_add_epi64(_mm512_set1_epi64(first as i64), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7)) })
     }
     #[inline(always)]
     unsafe fn mul_low(self, other: Self) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
         Self(unsafe { _mm512_mul_epu32(self.0, other.0) })
     }
     #[inline(always)]
     unsafe fn high(self) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
         Self(unsafe { _mm512_srli_epi64::<32>(self.0) })
     }
     #[inline(always)]
     unsafe fn xor3(self, b: Self, c: Self) -> Self {
         // 0x96 is the truth table of a ^ b ^ c.
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
         Self(unsafe { _mm512_ternarylogic_epi64::<0x96>(self.0, b.0, c.0) })
     }
     #[inline(always)]
     unsafe fn inside_f32(w: [Self; 4]) -> u32 {
         // As for SSE: 24-bit coordinates are exact, and the power of two moves to the other side.
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
         unsafe {
             let pair = |a: __m512i, b: __m512i| {
                 let words = _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64::<32>(b));
@@ -205,6 +257,7 @@ impl PhiloxLanes for Blocks8 {
     }
     #[inline(always)]
     unsafe fn inside_f64(w: [Self; 4]) -> u32 {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
         unsafe {
             let exponent = _mm512_set1_epi64(0x4330_0000_0000_0000);
             let magic = _mm512_castsi512_pd(exponent);

@@ -41,6 +41,11 @@ pub trait Vector: Copy {
     /// `self * b + c`: fused where the tier has it, two roundings in SSE.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
     unsafe fn sqrt(self) -> Self;
+    /// Lanes whose bit in `mask` (lane 0 lowest) is set become `self * b + c`, rounded as by [`Self::mul_add`]; the others
+    /// are `c`, whatever `self` and `b` hold there.
+    unsafe fn mul_add_where(self, b: Self, c: Self, mask: u32) -> Self;
+    /// Whether every lane lies between the lanes of `low` and `high`, ends included; false with a NaN.
+    unsafe fn within(self, low: Self, high: Self) -> bool;
     /// Sum of all lanes, in a fixed order.
     unsafe fn sum(self) -> Self::Elem;
     /// Lane `l` is `base[index[l]]`; indices are below 2^31.

@@ -22,66 +22,90 @@ pub(crate) struct Blocks2(__m128i);
 macro_rules! sse {
     ($vector:ident, $elem:ty, $lanes:literal, $set1:ident, $load:ident, $store:ident, $stream:ident, $add:ident,
      $mul:ident, $sqrt:ident) => {
-        // SAFETY (of every block below): SSE2 is part of x86-64; pointers are valid by the trait's contract.
-        #[allow(clippy::undocumented_unsafe_blocks)]
         impl Vector for $vector {
             type Elem = $elem;
             const LANES: usize = $lanes;
             #[inline(always)]
             unsafe fn splat(x: $elem) -> Self {
+                // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
                 Self(unsafe { $set1(x) })
             }
             #[inline(always)]
             unsafe fn load(p: *const $elem) -> Self {
+                // SAFETY: SSE2 is part of x86-64; `p` is valid for all lanes by the caller, and the load needs no
+                // alignment.
                 Self(unsafe { $load(p) })
             }
             #[inline(always)]
             unsafe fn load_first(p: *const $elem, n: usize) -> Self {
                 let mut lanes = [0.0; $lanes];
                 for (i, lane) in lanes.iter_mut().enumerate().take(n) {
+                    // SAFETY: `i < n`, and the caller has `n` elements at `p`.
                     *lane = unsafe { *p.add(i) };
                 }
+                // SAFETY: `lanes` is a whole vector.
                 unsafe { Self::load(lanes.as_ptr()) }
             }
             #[inline(always)]
             unsafe fn store(self, p: *mut $elem) {
+                // SAFETY: SSE2 is part of x86-64; `p` is valid for all lanes by the caller, and the store needs no
+                // alignment.
                 unsafe { $store(p, self.0) }
             }
             #[inline(always)]
             unsafe fn store_first(self, p: *mut $elem, n: usize) {
                 let mut lanes = [0.0; $lanes];
+                // SAFETY: `lanes` is a whole vector.
                 unsafe { self.store(lanes.as_mut_ptr()) };
                 for (i, lane) in lanes.iter().enumerate().take(n) {
+                    // SAFETY: `i < n`, and the caller has room for `n` elements at `p`.
                     unsafe { *p.add(i) = *lane };
                 }
             }
             #[inline(always)]
             unsafe fn stream(self, p: *mut $elem) {
+                // SAFETY: SSE2 is part of x86-64; `p` is valid for all lanes and aligned to the vector by the caller.
                 unsafe { $stream(p, self.0) }
             }
             #[inline(always)]
             unsafe fn fence() {
+                // SAFETY: SSE2 is part of x86-64; a fence only orders stores.
                 unsafe { _mm_sfence() }
             }
             #[inline(always)]
             unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
                 Self(unsafe { $add(self.0, other.0) })
             }
             #[inline(always)]
             unsafe fn mul(self, other: Self) -> Self {
+                // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
                 Self(unsafe { $mul(self.0, other.0) })
             }
             #[inline(always)]
             unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+                // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
                 Self(unsafe { $add($mul(self.0, b.0), c.0) })
             }
             #[inline(always)]
             unsafe fn sqrt(self) -> Self {
+                // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
                 Self(unsafe { $sqrt(self.0) })
+            }
+            #[inline(always)]
+            unsafe fn mul_add_where(self, b: Self, c: Self, mask: u32) -> Self {
+                // SAFETY: `select` needs what this method needs: the tier.
+                unsafe { Self::select(self.mul_add(b, c), c, mask) }
+            }
+            #[inline(always)]
+            unsafe fn within(self, low: Self, high: Self) -> bool {
+                // SAFETY: `between` needs what this method needs: the tier.
+                unsafe { Self::between(self.0, low.0, high.0) }
             }
             #[inline(always)]
             unsafe fn sum(self) -> $elem {
                 let mut lanes = [0.0; $lanes];
+                // SAFETY: `lanes` has room for all lanes.
                 unsafe { self.store(lanes.as_mut_ptr()) };
                 // Pairs first, as the wider tiers fold their halves.
                 let half = $lanes / 2;
@@ -94,8 +118,10 @@ macro_rules! sse {
             unsafe fn gather(base: *const $elem, index: *const u32) -> Self {
                 let mut lanes = [0.0; $lanes];
                 for (i, lane) in lanes.iter_mut().enumerate() {
+                    // SAFETY: `index` has an entry a lane, each valid for `base`, by the caller.
                     *lane = unsafe { *base.add(*index.add(i) as usize) };
                 }
+                // SAFETY: `lanes` is a whole vector.
                 unsafe { Self::load(lanes.as_ptr()) }
             }
             #[inline(always)]
@@ -104,6 +130,7 @@ macro_rules! sse {
             }
             #[inline(always)]
             unsafe fn prefetch(p: *const $elem) {
+                // SAFETY: SSE2 is part of x86-64; a prefetch never faults.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
             }
         }
@@ -112,34 +139,73 @@ macro_rules! sse {
 sse!(F32x4, f32, 4, _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps, _mm_stream_ps, _mm_add_ps, _mm_mul_ps, _mm_sqrt_ps);
 sse!(F64x2, f64, 2, _mm_set1_pd, _mm_loadu_pd, _mm_storeu_pd, _mm_stream_pd, _mm_add_pd, _mm_mul_pd, _mm_sqrt_pd);
 
-// SAFETY (of every block below): SSE2 is part of x86-64.
-#[allow(clippy::undocumented_unsafe_blocks)]
+impl F32x4 {
+    #[inline(always)]
+    unsafe fn select(new: Self, old: Self, mask: u32) -> Self {
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
+        unsafe {
+            let bits = _mm_setr_epi32(1, 2, 4, 8);
+            let take = _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32(mask as i32), bits), bits));
+            Self(_mm_or_ps(_mm_and_ps(take, new.0), _mm_andnot_ps(take, old.0)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn between(v: __m128, low: __m128, high: __m128) -> bool {
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
+        unsafe { _mm_movemask_ps(_mm_and_ps(_mm_cmpge_ps(v, low), _mm_cmple_ps(v, high))) == 0b1111 }
+    }
+}
+
+impl F64x2 {
+    #[inline(always)]
+    unsafe fn select(new: Self, old: Self, mask: u32) -> Self {
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
+        unsafe {
+            // Halves of 32 bits in pairs: SSE2 compares no 64-bit lanes.
+            let bits = _mm_setr_epi32(1, 1, 2, 2);
+            let take = _mm_castsi128_pd(_mm_cmpeq_epi32(_mm_and_si128(_mm_set1_epi32(mask as i32), bits), bits));
+            Self(_mm_or_pd(_mm_and_pd(take, new.0), _mm_andnot_pd(take, old.0)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn between(v: __m128d, low: __m128d, high: __m128d) -> bool {
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
+        unsafe { _mm_movemask_pd(_mm_and_pd(_mm_cmpge_pd(v, low), _mm_cmple_pd(v, high))) == 0b11 }
+    }
+}
+
 impl PhiloxLanes for Blocks2 {
     const LANES: usize = 2;
     #[inline(always)]
     unsafe fn splat(word: u64) -> Self {
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
         Self(unsafe { _mm_set1_epi64x(word as i64) })
     }
     #[inline(always)]
     unsafe fn count_from(first: u64) -> Self {
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
         Self(unsafe { _mm_set_epi64x(first.wrapping_add(1) as i64, first as i64) })
     }
     #[inline(always)]
     unsafe fn mul_low(self, other: Self) -> Self {
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
         Self(unsafe { _mm_mul_epu32(self.0, other.0) })
     }
     #[inline(always)]
     unsafe fn high(self) -> Self {
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
         Self(unsafe { _mm_srli_epi64::<32>(self.0) })
     }
     #[inline(always)]
     unsafe fn xor3(self, b: Self, c: Self) -> Self {
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
         Self(unsafe { _mm_xor_si128(_mm_xor_si128(self.0, b.0), c.0) })
     }
     #[inline(always)]
     unsafe fn inside_f32(w: [Self; 4]) -> u32 {
         // Coordinates of both samples of a block side by side, 24 bits each: exact as f32. The factor 2^-24 is a power
         // of two, so that comparing with 2^48 instead of 1 rounds alike.
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
         unsafe {
             let low = _mm_set1_epi64x(0xffff_ffff);
             let pair = |a: __m128i, b: __m128i| {
@@ -154,6 +220,7 @@ impl PhiloxLanes for Blocks2 {
     #[inline(always)]
     unsafe fn inside_f64(w: [Self; 4]) -> u32 {
         // A 32-bit number under the exponent of 2^52 is 2^52 plus it, exactly.
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
         unsafe {
             let low = _mm_set1_epi64x(0xffff_ffff);
             let exponent = _mm_set1_epi64x(0x4330_0000_0000_0000);
