@@ -37,6 +37,7 @@ pub fn cpu(facts: &CpuFacts, rows: &[Row]) -> Result<DeviceModel, CalibrationErr
         assumed: crate::device::common(DeviceKind::Cpu)?,
         fit: None,
         fitted: BTreeMap::new(),
+        posterior: None,
     };
     let mut fact = |key: &str, value: f64, source: &str| {
         device.specification.insert(key.to_owned(), Specified { value, source: source.to_owned() });

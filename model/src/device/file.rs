@@ -1,7 +1,7 @@
 //! Reading and writing device files.
 
 use super::parameters::{self, PARAMETERS, Role};
-use super::{Allowed, Assumed, DeviceError, DeviceKind, DeviceModel, FitRecord, Fitted, Range, Specified};
+use super::{Allowed, Assumed, DeviceError, DeviceKind, DeviceModel, FitRecord, Fitted, Posterior, Range, Specified};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -24,6 +24,7 @@ struct Document {
     fit: Option<FitRecord>,
     #[serde(default)]
     fitted: BTreeMap<String, Fitted>,
+    posterior: Option<Posterior>,
 }
 
 pub(super) fn parse(text: &str, path: &Path) -> Result<DeviceModel, DeviceError> {
@@ -44,6 +45,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<DeviceModel, DeviceError>
         assumed,
         fit: document.fit,
         fitted: document.fitted,
+        posterior: document.posterior,
     };
     validate(&model, path)?;
     Ok(model)
@@ -89,6 +91,12 @@ fn validate(model: &DeviceModel, path: &Path) -> Result<(), DeviceError> {
     }
     if !model.fitted.is_empty() && model.fit.is_none() {
         return Err(value_error("fit", "data", "absent".into(), "fitted values need a [fit] that says to what"));
+    }
+    if let Some(posterior) = &model.posterior {
+        if let Some(key) = posterior.keys.iter().find(|key| !model.fitted.contains_key(*key)) {
+            return Err(value_error("posterior", key, "in keys".into(), "only fitted values have a correlation"));
+        }
+        posterior.check().map_err(|(key, found, expected)| value_error("posterior", key, found, expected))?;
     }
     for (key, range) in [("clocks_mhz", model.allowed.clocks_mhz), ("caps_w", model.allowed.caps_w)] {
         if let Some(Range { min, max, step }) = range {
@@ -194,6 +202,10 @@ pub(super) fn write(model: &DeviceModel) -> String {
                 f.value, f.sd_log, f.identified
             ));
         }
+    }
+    if let Some(posterior) = &model.posterior {
+        out.push('\n');
+        out.push_str(&posterior.to_toml());
     }
     out
 }

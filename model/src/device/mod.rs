@@ -6,8 +6,10 @@
 
 mod allowed;
 mod builtin;
+mod draw;
 mod file;
 pub mod parameters;
+mod posterior;
 mod quantity;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,8 @@ pub(crate) use builtin::common;
 
 pub use allowed::{Allowed, Limits, Range};
 pub use builtin::NAMES as BUILTIN_NAMES;
+pub(crate) use draw::{Draws, normal};
+pub use posterior::Posterior;
 pub use quantity::{Assumed, Fitted, Origin, Prior, Quantity, Specified, Z95};
 
 use serde::{Deserialize, Serialize};
@@ -59,6 +63,7 @@ pub struct DeviceModel {
     pub(crate) assumed: BTreeMap<String, Assumed>,
     pub(crate) fit: Option<FitRecord>,
     pub(crate) fitted: BTreeMap<String, Fitted>,
+    pub(crate) posterior: Option<Posterior>,
 }
 
 /// A description that can't be used.
@@ -177,6 +182,11 @@ impl DeviceModel {
         self.fit.as_ref()
     }
 
+    /// How the fitted values hang together and what the model can't describe; `None` where no fit told.
+    pub fn posterior(&self) -> Option<&Posterior> {
+        self.posterior.as_ref()
+    }
+
     /// True when the fitted values come from the virtual node: predictions must be labelled so.
     pub fn is_virtual(&self) -> bool {
         self.fit.as_ref().is_some_and(|fit| fit.provenance == "virtual")
@@ -202,7 +212,7 @@ impl DeviceModel {
 
     /// The number in use of a key.
     pub fn value(&self, key: &str) -> Option<f64> {
-        self.quantity(key).map(|quantity| quantity.value)
+        self.fitted.get(key).map(|fitted| fitted.value).or_else(|| self.prior_value(key))
     }
 
     /// All quantities in use, in the order of the vocabulary.
@@ -230,6 +240,7 @@ impl DeviceModel {
         file::check_value(path, "what-if", key, value)?;
         let mut changed = self.clone();
         changed.fitted.remove(key);
+        changed.posterior = changed.posterior.map(|posterior| posterior.without(key));
         changed.specification.remove(key);
         let reason = "what-if".to_owned();
         changed.assumed.insert(key.to_owned(), Assumed { value, low: value, high: value, reason });

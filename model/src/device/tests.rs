@@ -40,6 +40,13 @@ fn files_round_trip() {
     fitted.fit =
         Some(FitRecord { data: "x\\y".into(), date: Some("2025-01-01".into()), rows: 7, provenance: "virtual".into() });
     fitted.fitted.insert("idle_w".into(), Fitted { value: 1.0 / 3.0, sd_log: 1e-20, identified: true });
+    fitted.fitted.insert("static_w".into(), Fitted { value: 2.0, sd_log: 0.5, identified: false });
+    fitted.posterior = Some(Posterior {
+        discrepancy_time: 0.1,
+        discrepancy_power: Some(1.0 / 3.0),
+        keys: vec!["idle_w".into(), "static_w".into()],
+        correlation: vec![vec![1.0], vec![-0.1 / 3.0, 1.0]],
+    });
     let again = parse(&fitted.to_toml()).unwrap();
     assert_eq!(again, fitted);
     assert!(again.is_virtual());
@@ -67,6 +74,9 @@ fn bad_files_are_refused_with_file_section_and_key() {
         let error = parse(&SMALL.replacen(from, to, 1)).unwrap_err().to_string();
         assert!(error.starts_with("mine.toml") && error.contains(expected), "{from} -> {to}: {error}");
     }
+    let correlated =
+        format!("{SMALL}\n[posterior]\ndiscrepancy_time = 0.1\nkeys = ['idle_w']\ncorrelation = [[1.0]]\n");
+    assert!(parse(&correlated).unwrap_err().to_string().contains("only fitted values"));
     let orphan = format!("{SMALL}\n[fitted]\nidle_w = {{ value = 1.0, sd_log = 0.1, identified = true }}\n");
     assert!(parse(&orphan).unwrap_err().to_string().contains("[fit]"));
 }

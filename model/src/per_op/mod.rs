@@ -52,6 +52,13 @@ impl PerOp {
         Ok(Self { device, physics })
     }
 
+    /// Changes the device and looks its numbers up again, without copying the description.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut DeviceModel)) -> Result<(), ModelError> {
+        change(&mut self.device);
+        self.physics = Physics::of(&self.device)?;
+        Ok(())
+    }
+
     /// The device.
     pub fn device(&self) -> &DeviceModel {
         &self.device
