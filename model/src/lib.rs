@@ -6,6 +6,7 @@
 //! - [`device`]: what is known about a GPU or CPU, and from where;
 //! - [`per_op`]: the default model, a smooth roofline per operation;
 //! - [`predict`]: the whole answer for one network on one device;
+//! - [`solve`]: minimisers in a box, global and local;
 //! - [`step`]: the question (work, device, setting) and its answer (time, power), as a trait;
 //! - [`validate`]: errors on what was not seen, baselines, recovery of a known truth.
 
@@ -14,6 +15,7 @@ pub mod calibrate;
 pub mod device;
 pub mod per_op;
 pub mod predict;
+pub mod solve;
 pub mod step;
 #[cfg(test)]
 mod testing;
