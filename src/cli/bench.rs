@@ -96,6 +96,12 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         if let Some(reason) = absent {
             output::text(&format!("energy: absent, because {reason}\n"))?;
         }
+        let (disturbed, points) = crate::pipeline::summary::kernels::disturbed(&outcome.rows);
+        if disturbed > 0 {
+            output::text(&format!(
+                "caution: other processes took part of the machine during {disturbed} of {points} measurements (column note)\n"
+            ))?;
+        }
         output::text(&format!("results: {}\n", file.display()))?;
     }
     Ok(Outcome::Done)

@@ -137,7 +137,8 @@ impl Context {
         note("microcode", cpuinfo("microcode"));
         note("cpu", cpuinfo("model name"));
         note("command_line", Some(std::env::args().collect::<Vec<_>>().join(" ")));
-        note("utc", OffsetDateTime::now_utc().format(&time::format_description::well_known::Rfc3339).ok());
+        let utc = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+        note("utc", OffsetDateTime::now_utc().format(utc).ok());
         let mut manifest = Manifest::new(identity, circumstances);
         if self.globals.anonymise {
             manifest.anonymise();

@@ -1,6 +1,6 @@
 //! Stage 2: this machine's CPU, measured. Joins topology and kernels with the harness' windows.
 
-use super::{Interrupted, Observer};
+use super::{Interrupted, Observer, interference};
 use crate::harness::executor::cpu::CpuExecutor;
 use crate::harness::sensor::{self, Roots, select};
 use crate::harness::window::{self, Rig, StopRule};
@@ -143,12 +143,34 @@ fn one(
     let mut windows = window::Options::quick();
     windows.least_time = Seconds(if options.quick { 0.02 } else { 0.08 });
     windows.longest_warm_up = Seconds(if options.quick { 0.05 } else { 0.25 });
-    let result =
-        window::characterise(&mut rig, plan, &windows, StopRule::Fixed(options.repeats), &mut |_, spec| go_on(spec))
-            .with_context(|| format!("the characterisation of {configuration} failed"))?;
+    let mut watch = interference::Watch::start();
+    // What others took while the specification of that number was measured.
+    let mut others: Vec<Option<f64>> = Vec::new();
+    let stop = StopRule::Fixed(options.repeats);
+    let mut result = window::characterise(&mut rig, plan, &windows, stop, &mut |number, spec| {
+        let share = watch.share();
+        if number > 0 {
+            others.push(share);
+        }
+        go_on(spec)
+    })
+    .with_context(|| format!("the characterisation of {configuration} failed"))?;
+    others.push(watch.share());
+    for row in &mut result.rows {
+        let share = others.get(row.order as usize).copied().flatten();
+        if let Some(share) = share.filter(|share| *share > interference::LIMIT) {
+            if !row.note.is_empty() {
+                row.note.push_str("; ");
+            }
+            row.note.push_str(&format!("{DISTURBED} {:.0} % of a core", 100.0 * share));
+        }
+    }
     let skipped = result.skipped.iter().map(|s| format!("{} on {configuration}: {}", s.spec, s.reason)).collect();
     Ok(Outcome { rows: result.rows, skipped })
 }
+
+/// How the note of a disturbed row begins.
+pub const DISTURBED: &str = "other processes took";
 
 /// The specifications of one tier: sizes in the second-level cache, the last-level cache and memory; the scalar tier,
 /// which is there for comparison, without the largest.

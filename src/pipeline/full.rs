@@ -129,10 +129,11 @@ pub fn run(folder: &Path, manifest: &Manifest, options: &Options, observer: &dyn
     let why = absent.as_deref().unwrap_or("no sensor covers it");
     let kernels = summary::kernels::section(&bench, &examine::machine(&doctor), why);
     let calibrations = vec![
-        summary::calibration::section(&cpu, None, cpu_notes(&cpu, absent.as_deref())),
-        summary::calibration::section(&device, recovery.as_ref(), Vec::new()),
+        summary::calibration::section("this CPU", &cpu, None, cpu_notes(&cpu, absent.as_deref())),
+        summary::calibration::section(device.device.title(), &device, recovery.as_ref(), Vec::new()),
     ];
     let mut headline = findings::kernels(&kernels);
+    headline.extend(findings::interference(summary::kernels::disturbed(&bench)));
     headline.push(findings::energy(absent.as_deref()));
     headline.extend(swept.sections.iter().filter_map(findings::sweep));
     headline.extend(calibrations.iter().flat_map(findings::calibration));
@@ -141,7 +142,7 @@ pub fn run(folder: &Path, manifest: &Manifest, options: &Options, observer: &dyn
     let mut report = Report {
         title: "ergometer: the loop on this machine".to_owned(),
         generated_utc: manifest.circumstances.get("utc").cloned().unwrap_or_default(),
-        command: manifest.circumstances.get("command_line").cloned().unwrap_or_else(|| "ergometer pipeline".to_owned()),
+        command: command(options),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         headline,
         doctor: Some(examine::section(&doctor)),
@@ -287,17 +288,23 @@ impl Run<'_> {
                 file(names::REPORT, "everything that this page shows, as JSON"),
             ],
             reproduce: vec![
-                format!(
-                    "ergometer pipeline --seed {}{}{}",
-                    self.options.seed,
-                    if self.options.quick { " --quick" } else { "" },
-                    if self.options.allow_control { " --allow-control" } else { "" }
-                ),
+                command(self.options),
                 format!("ergometer table {}", self.path(names::SWEEP).display()),
                 format!("ergometer report {}", self.folder.display()),
             ],
         }
     }
+}
+
+/// The command that repeats the run.
+fn command(options: &Options) -> String {
+    format!(
+        "ergometer pipeline --seed {} --seeds {}{}{}",
+        options.seed,
+        options.seeds,
+        if options.quick { " --quick" } else { "" },
+        if options.allow_control { " --allow-control" } else { "" }
+    )
 }
 
 fn cpu_notes(cpu: &Calibration, absent: Option<&str>) -> Vec<String> {

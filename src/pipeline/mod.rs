@@ -7,6 +7,7 @@ pub mod calibrate;
 pub mod characterise;
 pub mod examine;
 pub mod full;
+pub mod interference;
 pub mod simulate;
 pub mod summary;
 pub mod sweep;

@@ -2,7 +2,7 @@
 
 use super::Section;
 use super::html::{Cell, Reasons, Table, banner, escape, figure, notes, warning_badge};
-use super::number::{Style, bare, estimate};
+use super::number::{Style, bare, estimate, prefix};
 use super::plot::{PlotError, agreement};
 use super::value::{Estimate, Origin};
 use ergometer_record::Interval;
@@ -116,7 +116,7 @@ pub struct ErrorRow {
 impl Calibration {
     fn parameter_table(&self) -> String {
         let truth = self.parameters.iter().any(|p| p.truth.is_some());
-        let mut headings = vec!["Parameter", "Unit", ">Value", ">Prior", "Settled by"];
+        let mut headings = vec!["Parameter", ">Value", ">Prior", "Settled by"];
         if truth {
             headings.extend([">Truth", ">Error", "Inside interval"]);
         }
@@ -125,14 +125,13 @@ impl Calibration {
         let mut table = Table::new(caption, &headings).note("Brackets hold 95 % posterior and prior intervals.");
         for parameter in &self.parameters {
             let prior = match parameter.prior {
-                Some(prior) => estimate(prior.into(), "", Style::Plain),
+                Some(prior) => estimate(prior.into(), &parameter.unit, style(&parameter.unit)),
                 None => "none".to_owned(),
             };
             let settled = if parameter.identified { "data" } else { "prior (not identified)" };
             let mut cells = vec![
                 Cell::code(&parameter.name),
-                Cell::text(&parameter.unit),
-                Cell::html(estimate(parameter.value, "", Style::Plain)).right(),
+                Cell::html(estimate(parameter.value, &parameter.unit, style(&parameter.unit))).right(),
                 Cell::html(prior).right(),
                 Cell::text(settled),
             ];
@@ -171,6 +170,11 @@ impl Calibration {
     }
 }
 
+/// A quantity with a unit gets the prefix that keeps it short; a pure number has none.
+fn style(unit: &str) -> Style {
+    if unit.is_empty() { Style::Plain } else { Style::Prefixed }
+}
+
 fn truth_cells(parameter: &Parameter) -> [Cell; 3] {
     let Some(truth) = parameter.truth else {
         return [Cell::absent("unknown").right(), Cell::text("").right(), Cell::text("")];
@@ -187,7 +191,14 @@ fn truth_cells(parameter: &Parameter) -> [Cell; 3] {
         Some(_) => "no",
         None => "no interval",
     };
-    [Cell::html(bare(truth, "", 4)).right(), error.right(), Cell::text(inside)]
+    let truth = match style(&parameter.unit) {
+        Style::Prefixed => {
+            let (factor, letter) = prefix(truth);
+            bare(truth / factor, &format!("{letter}{}", parameter.unit), 4)
+        }
+        _ => bare(truth, "", 4),
+    };
+    [Cell::html(truth).right(), error.right(), Cell::text(inside)]
 }
 
 impl Section for Vec<Calibration> {

@@ -4,8 +4,8 @@ use super::html::escape;
 use super::value::Estimate;
 
 /// Powers of a thousand with their prefixes, largest first.
-const PREFIXES: [(f64, &str); 8] =
-    [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")];
+const PREFIXES: [(f64, &str); 9] =
+    [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p")];
 
 /// The power of a thousand that leaves one to three digits before the point, with its prefix.
 pub(super) fn prefix(value: f64) -> (f64, &'static str) {
@@ -15,7 +15,7 @@ pub(super) fn prefix(value: f64) -> (f64, &'static str) {
     }
     // The nudge keeps 999.9999999 from being shown as 1000 of the smaller unit.
     let largest = PREFIXES.into_iter().find(|(factor, _)| magnitude * (1.0 + 1e-9) >= *factor);
-    largest.unwrap_or((1e-9, "n"))
+    largest.unwrap_or((1e-12, "p"))
 }
 
 /// `value` with `digits` significant digits, without an exponent where that stays readable.

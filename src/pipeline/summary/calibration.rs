@@ -6,9 +6,15 @@ use crate::model::device::Z95;
 use crate::model::validate::{ErrorSummary, Recovery};
 use crate::record::Interval;
 use crate::report::{Calibration, ErrorRow, Estimate, Origin, Parameter, Prediction, Quantity};
+use std::collections::BTreeMap;
 
-/// The section; `recovery` stands beside the parameters where the truth is known.
-pub fn section(fit: &calibrate::Calibration, recovery: Option<&Recovery>, notes: Vec<String>) -> Calibration {
+/// The section of `device`; `recovery` stands beside the parameters where the truth is known.
+pub fn section(
+    device: &str,
+    fit: &calibrate::Calibration,
+    recovery: Option<&Recovery>,
+    notes: Vec<String>,
+) -> Calibration {
     let mut notes = notes;
     for left_out in &fit.left_out {
         notes.push(format!("{} rows were left out: {}.", left_out.rows, left_out.reason));
@@ -18,25 +24,26 @@ pub fn section(fit: &calibrate::Calibration, recovery: Option<&Recovery>, notes:
     }
     let (agree, starts) = fit.agreeing_starts;
     notes.push(format!("{agree} of {starts} searches from different starts ended at the same optimum."));
-    notes.extend(
-        fit.parameters
-            .iter()
-            .filter(|p| p.fitted && !p.identified)
-            .filter_map(|p| Some(format!("{} is not identified; {}.", p.key, p.would_identify.as_deref()?))),
-    );
+    notes.extend(unidentified(fit));
     let mut parameters: Vec<Parameter> = fit.parameters.iter().filter(|p| p.fitted).map(parameter).collect();
-    if let Some(recovery) = recovery {
-        parameters.extend(recovery.quantities.iter().map(|r| Parameter {
-            name: format!("{} (against the truth)", r.name),
-            unit: String::new(),
-            value: log_normal(r.value, r.sd_log),
-            prior: None,
-            identified: r.identified,
-            truth: Some(r.truth),
-        }));
+    // What the records say nothing about is no recovery.
+    let recovered = recovery.iter().flat_map(|r| &r.quantities).filter(|quantity| quantity.identified);
+    for quantity in recovered {
+        match parameters.iter_mut().find(|parameter| parameter.name == quantity.name) {
+            Some(parameter) => parameter.truth = Some(quantity.truth),
+            // A product of parameters, or one in another unit.
+            None => parameters.push(Parameter {
+                name: quantity.name.clone(),
+                unit: unit(&quantity.name).to_owned(),
+                value: log_normal(quantity.value, quantity.sd_log),
+                prior: None,
+                identified: true,
+                truth: Some(quantity.truth),
+            }),
+        }
     }
     Calibration {
-        device: fit.device.title().to_owned(),
+        device: device.to_owned(),
         model: "per-op".to_owned(),
         origin: if fit.is_virtual { Origin::Virtual } else { Origin::Measured },
         parameters,
@@ -44,6 +51,34 @@ pub fn section(fit: &calibrate::Calibration, recovery: Option<&Recovery>, notes:
         errors: fit.held_out.iter().flat_map(|fold| errors(fold, fit)).collect(),
         notes,
     }
+}
+
+/// What the records leave open, grouped by the run that would settle it.
+fn unidentified(fit: &calibrate::Calibration) -> Vec<String> {
+    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for parameter in fit.parameters.iter().filter(|p| p.fitted && !p.identified) {
+        let run = parameter.would_identify.as_deref().unwrap_or("no run of ours");
+        groups.entry(run).or_default().push(&parameter.key);
+    }
+    groups.iter().map(|(run, keys)| format!("Not identified: {}. What would: {run}.", keys.join(", "))).collect()
+}
+
+/// The unit that a name ends in; empty for a pure number.
+fn unit(name: &str) -> &'static str {
+    let base = name.split('.').next().unwrap_or(name);
+    let endings = [
+        ("_bytes_per_s", "B/s"),
+        ("_flops_per_s", "FLOP/s"),
+        ("_flop_per_s", "FLOP/s"),
+        ("_j_per_byte", "J/B"),
+        ("_bytes", "B"),
+        ("_flops", "FLOP"),
+        ("_flop", "FLOP"),
+        ("_hz", "Hz"),
+        ("_w", "W"),
+        ("_s", "s"),
+    ];
+    endings.iter().find(|(ending, _)| base.ends_with(ending)).map_or("", |(_, unit)| unit)
 }
 
 /// A value with the 95 % interval of a log-normal posterior.
@@ -59,7 +94,7 @@ fn parameter(fit: &calibrate::ParameterFit) -> Parameter {
     let (low, high) = fit.prior.range();
     Parameter {
         name: fit.key.clone(),
-        unit: String::new(),
+        unit: unit(&fit.key).to_owned(),
         value: log_normal(fit.value, fit.sd_log),
         prior: Some(Interval { estimate: fit.prior.median, low, high, level: LEVEL, n: 0 }),
         identified: fit.identified,
@@ -111,4 +146,26 @@ fn errors(fold: &FoldReport, fit: &calibrate::Calibration) -> Vec<ErrorRow> {
     // A fold that leaves nothing out has no row: its note says why.
     rows.retain(|row| row.held_out_pct.is_some());
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unit;
+
+    #[test]
+    fn units_follow_from_names() {
+        for (name, expected) in [
+            ("idle_w", "W"),
+            ("launch_s", "s"),
+            ("gemm_flops_per_s.bf16", "FLOP/s"),
+            ("dram_j_per_byte", "J/B"),
+            ("cache_bytes", "B"),
+            ("half_f32_flop", "FLOP"),
+            ("ridge_hz", "Hz"),
+            ("sustained_f32", ""),
+            ("roofline_exponent", ""),
+        ] {
+            assert_eq!(unit(name), expected, "{name}");
+        }
+    }
 }

@@ -46,6 +46,17 @@ pub fn kernels(section: &Characterisation) -> Vec<Finding> {
     findings
 }
 
+/// What others took of the machine meanwhile: `None` when they left it alone.
+pub fn interference((disturbed, points): (usize, usize)) -> Option<Finding> {
+    (disturbed > 0).then(|| Finding {
+        text: format!(
+            "Other processes took more than {:.0} % of a core during {disturbed} of {points} kernel measurements: their times are not this machine's own.",
+            100.0 * crate::pipeline::interference::LIMIT
+        ),
+        origin: Origin::Measured,
+    })
+}
+
 /// Where energy comes from, or why there is none.
 pub fn energy(why_absent: Option<&str>) -> Finding {
     let text = match why_absent {

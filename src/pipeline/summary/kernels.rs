@@ -1,6 +1,7 @@
 //! Characterisation rows as the kernel section.
 
 use super::estimate;
+use crate::pipeline::characterise::DISTURBED;
 use crate::record::measurement::Domain;
 use crate::record::{Component, Kernel, Provenance, Row};
 use crate::report::{Characterisation, ComponentEnergy, Energy, Estimate, KernelRow, Origin, Peak, PeakKind};
@@ -24,7 +25,7 @@ pub fn section(rows: &[Row], device: &str, absent: &str) -> Characterisation {
         let first = point[0];
         let Some(time) = time(&point) else { continue };
         if first.spec.kernel.is_probe() {
-            peaks.extend(peak(first, time));
+            peaks.extend(peak(&point));
         } else {
             kernels.push(KernelRow {
                 spec: first.spec,
@@ -55,15 +56,24 @@ fn time(point: &[&Row]) -> Option<Estimate> {
     estimate(&repeats.iter().map(|(_, _, time)| *time).collect::<Vec<_>>())
 }
 
-fn peak(row: &Row, time: Estimate) -> Option<Peak> {
+/// A ceiling is what the machine has shown that it can do: the best of the repeats, as STREAM reports it.
+fn peak(point: &[&Row]) -> Option<Peak> {
+    let row = point.iter().min_by(|a, b| a.time.0.total_cmp(&b.time.0))?;
     let (kind, amount, name) = match row.spec.kernel {
         Kernel::ProbeFma => (PeakKind::Arithmetic(row.spec.precision), row.spec.flops(), "FMA loop"),
         Kernel::ProbeRead => (PeakKind::Bandwidth, row.spec.least_bytes(), "stream, read"),
         Kernel::ProbeCopy => (PeakKind::Bandwidth, row.spec.least_bytes(), "stream, copy"),
         _ => return None,
     };
-    let name = format!("{name}, {}", row.tier);
-    Some(Peak { name, kind, threads: row.threads, value: time.rate_of(amount / 1e9) })
+    let name = format!("{name}, {}, best of {}", row.tier, point.len());
+    Some(Peak { name, kind, threads: row.threads, value: Estimate::Single(amount / row.time.0 / 1e9) })
+}
+
+/// How many of the points were disturbed by other processes, of all; see [`crate::pipeline::interference`].
+pub fn disturbed(rows: &[Row]) -> (usize, usize) {
+    let points = points(rows);
+    let of = points.iter().filter(|point| point.iter().any(|row| row.note.contains(DISTURBED))).count();
+    (of, points.len())
 }
 
 fn energies(point: &[&Row], absent: &str) -> Vec<ComponentEnergy> {
