@@ -113,7 +113,7 @@ mod tests {
         for (value, expected) in [(1.5e-4, "µ"), (0.02, "m"), (1.0, ""), (999.0, ""), (1000.0, "k"), (0.0, "")] {
             assert_eq!(prefix(value).1, expected, "{value}");
         }
-        assert_eq!(prefix(1e-30).1, "n");
+        assert_eq!(prefix(1e-30).1, "p");
         assert_eq!(prefix(f64::NAN), (1.0, ""));
     }
 
