@@ -340,12 +340,12 @@ impl Drop for Lease {
 }
 
 /// Whether a write that ended with `error` left the knob as it was `before` the write. A knob that can't be read is
-/// believed when it says that it was not permitted, or does not accept the value.
+/// believed when it says that the write is not permitted, not accepted or not possible here.
 fn untouched(knob: &dyn Knob, change: &Change, before: Option<&Change>, error: &KnobError) -> bool {
     let stood = before.map_or(change.old.as_ref(), |before| before.ours.last());
     match knob.read() {
         Ok(Some(now)) => Some(&now) == stood,
-        Ok(None) | Err(_) => matches!(error, KnobError::NotPermitted { .. } | KnobError::NotAllowed { .. }),
+        Ok(None) | Err(_) => !matches!(error, KnobError::Failed { .. }),
     }
 }
 

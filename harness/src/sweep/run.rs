@@ -276,7 +276,10 @@ impl Sweep<'_> {
                     applied.into_iter().filter_map(|a| Some(ReadBack { lever: lever(&a.knob)?, applied: a })).collect(),
                 ))
             }
-            Err(LeaseError::Knob(error @ (KnobError::NotAllowed { .. } | KnobError::NotPermitted { .. }))) => {
+            // The driver may lack a lever, not let us have it, or not take the value. A failure is another matter.
+            Err(LeaseError::Knob(
+                error @ (KnobError::NotAllowed { .. } | KnobError::NotPermitted { .. } | KnobError::Missing { .. }),
+            )) => {
                 let reason = error.to_string();
                 self.skip(Skipped { spec: None, setting: Some(setting.clone()), reason });
                 self.refused.push(setting.clone());

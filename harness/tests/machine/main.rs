@@ -6,5 +6,6 @@ mod energy;
 mod knobs;
 mod lease;
 mod meter;
+mod nvidia;
 mod sensors;
 mod trees;
