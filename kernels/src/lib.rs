@@ -4,7 +4,7 @@
 //! - [`pool`]: pinned workers that run one closure side by side;
 //! - [`tier`]: scalar, SSE, AVX2+FMA, AVX-512: detected once, forcible;
 //! - [`prepared`]: what executors call: a [`ergometer_record::KernelSpec`] with its operands in place;
-//! - [`gemm`], [`spmv_csr`], [`spmv_coo`], [`triad`], [`stencil`], [`monte_carlo`], [`dist`]: the kernels over slices,
+//! - [`gemm`], [`spmv_csr`], [`spmv_coo`], [`spmv_sell`], [`triad`], [`stencil`], [`monte_carlo`], [`dist`]: the kernels over slices,
 //!   one folder each, one file a tier; every slice is checked before a pointer is touched;
 //! - [`sparse`]: generated matrices; [`memory`]: what is free.
 //!
@@ -25,6 +25,7 @@ mod simd;
 pub mod sparse;
 pub mod spmv_coo;
 pub mod spmv_csr;
+pub mod spmv_sell;
 pub mod stencil;
 #[cfg(test)]
 mod testing;

@@ -12,8 +12,12 @@
 //! disassembles the artefact and looks at the instructions themselves.
 
 mod rungs;
+mod sell;
+mod xoshiro;
 
 pub use rungs::{Gemm, Rungs, f32, f64};
+pub use sell::{SELL_ROWS, SellStep};
+pub use xoshiro::{Bundle, GENERATORS, STEP_SAMPLES, count_inside_xoshiro};
 
 /// The optimisation level that cargo gave this package, as its build script saw it.
 pub const OPT_LEVEL: &str = env!("ERGOMETER_SCALAR_OPT_LEVEL");

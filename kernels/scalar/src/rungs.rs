@@ -1,5 +1,6 @@
 //! The loops, written once as a macro and compiled here for f32 and f64.
 
+use crate::sell::{SELL_ROWS, SellStep, chunk_f32, chunk_f64};
 use ergometer_record::philox::{MULTIPLIERS, ROUNDS, WEYL};
 
 /// Extents and factors of a product: C = alpha A B + beta C, row-major.
@@ -33,6 +34,8 @@ pub struct Rungs<T: 'static> {
     pub spmv_csr: fn(&[u32], &[u32], &[T], &[T], &mut [T]),
     /// As above from entries sorted by row; `y[0]` is row `first`.
     pub spmv_coo: fn(usize, &[u32], &[u32], &[T], &[T], &mut [T]),
+    /// The rows of one chunk of a sliced matrix: steps, indices, values, x, y.
+    pub sell_chunk: fn(&[SellStep], &[u32], &[T], &[T], &mut [T; SELL_ROWS]),
     /// `a = b + q c`.
     pub triad: fn(&mut [T], &[T], &[T], T),
     /// One row of `out = c0 u + c1 (sum of six)`: `centre` and its four neighbours in y and z have the length of `out`
@@ -71,7 +74,7 @@ fn philox(seed: u64, block: u64) -> [u32; 4] {
 }
 
 macro_rules! rungs {
-    ($t:ident, $bits:literal) => {
+    ($t:ident, $bits:literal, $chunk:ident) => {
         /// The rungs of one element type.
         pub mod $t {
             use super::{Gemm, Rungs, philox};
@@ -81,6 +84,7 @@ macro_rules! rungs {
                 gemm,
                 spmv_csr,
                 spmv_coo,
+                sell_chunk: super::$chunk,
                 triad,
                 stencil_row,
                 count_inside,
@@ -236,8 +240,8 @@ macro_rules! rungs {
         }
     };
 }
-rungs!(f32, 24);
-rungs!(f64, 32);
+rungs!(f32, 24, chunk_f32);
+rungs!(f64, 32, chunk_f64);
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use crate::element::Element;
 use crate::simd::Isa;
 use crate::simd::avx2::Avx2;
+use ergometer_kernels_scalar::Bundle;
 
 /// # Safety
 /// The CPU has AVX2 and FMA; the rest is the body's contract.
@@ -10,4 +11,12 @@ use crate::simd::avx2::Avx2;
 pub(super) unsafe fn run<T: Element>(seed: u64, first: u64, blocks: u64) -> u64 {
     // SAFETY: this function's contract is the body's.
     unsafe { super::body::<T, <Avx2 as Isa>::Blocks>(seed, first, blocks) }
+}
+
+/// # Safety
+/// The CPU has AVX2 and FMA; the rest is the body's contract.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn xoshiro(bundle: &mut Bundle, steps: u64) -> u64 {
+    // SAFETY: this function's contract is the body's; 1 times the lanes divide 16.
+    unsafe { super::xoshiro::body::<<Avx2 as Isa>::Blocks, 1>(bundle, steps) }
 }

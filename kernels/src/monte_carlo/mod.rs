@@ -6,6 +6,7 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod sse;
+pub mod xoshiro;
 
 use crate::element::Element;
 use crate::error::KernelError;

@@ -297,4 +297,45 @@ impl PhiloxLanes for Blocks4 {
             inside(w[0].0, w[1].0) + inside(w[2].0, w[3].0)
         }
     }
+    #[inline(always)]
+    unsafe fn load(p: *const u64) -> Self {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; `p` is valid for all lanes by the caller.
+        Self(unsafe { _mm256_loadu_si256(p.cast()) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut u64) {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; `p` is valid for all lanes by the caller.
+        unsafe { _mm256_storeu_si256(p.cast(), self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
+        Self(unsafe { _mm256_add_epi64(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
+        Self(unsafe { _mm256_xor_si256(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn shift_left_17(self) -> Self {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
+        Self(unsafe { _mm256_slli_epi64::<17>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn rotate_left_45(self) -> Self {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
+        Self(unsafe { _mm256_or_si256(_mm256_slli_epi64::<45>(self.0), _mm256_srli_epi64::<19>(self.0)) })
+    }
+    #[inline(always)]
+    unsafe fn inside_words(x: Self, y: Self) -> u32 {
+        // SAFETY: AVX2 and FMA are there by the trait's contract; nothing in memory is touched.
+        unsafe {
+            let real = |v: Self| _mm256_cvtepi32_ps(_mm256_srli_epi32::<8>(v.0));
+            let (x, y) = (real(x), real(y));
+            let square = _mm256_add_ps(_mm256_mul_ps(x, x), _mm256_mul_ps(y, y));
+            let inside = _mm256_cmp_ps::<_CMP_LT_OQ>(square, _mm256_set1_ps((1u64 << 48) as f32));
+            (_mm256_movemask_ps(inside) as u32).count_ones()
+        }
+    }
 }

@@ -274,4 +274,44 @@ impl PhiloxLanes for Blocks8 {
             inside(w[0].0, w[1].0) + inside(w[2].0, w[3].0)
         }
     }
+    #[inline(always)]
+    unsafe fn load(p: *const u64) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; `p` is valid for all lanes by the caller.
+        Self(unsafe { _mm512_loadu_si512(p.cast()) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut u64) {
+        // SAFETY: AVX-512 is there by the trait's contract; `p` is valid for all lanes by the caller.
+        unsafe { _mm512_storeu_si512(p.cast(), self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
+        Self(unsafe { _mm512_add_epi64(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
+        Self(unsafe { _mm512_xor_si512(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn shift_left_17(self) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
+        Self(unsafe { _mm512_slli_epi64::<17>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn rotate_left_45(self) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
+        Self(unsafe { _mm512_rol_epi64::<45>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn inside_words(x: Self, y: Self) -> u32 {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
+        unsafe {
+            let real = |v: Self| _mm512_cvtepi32_ps(_mm512_srli_epi32::<8>(v.0));
+            let (x, y) = (real(x), real(y));
+            let square = _mm512_add_ps(_mm512_mul_ps(x, x), _mm512_mul_ps(y, y));
+            _mm512_cmp_ps_mask::<_CMP_LT_OQ>(square, _mm512_set1_ps((1u64 << 48) as f32)).count_ones()
+        }
+    }
 }

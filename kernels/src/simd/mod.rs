@@ -73,4 +73,14 @@ pub trait PhiloxLanes: Copy {
     unsafe fn inside_f32(w: [Self; 4]) -> u32;
     /// As above, in f64 arithmetic.
     unsafe fn inside_f64(w: [Self; 4]) -> u32;
+    /// Unaligned load of all lanes, all 64 bits of each.
+    unsafe fn load(p: *const u64) -> Self;
+    unsafe fn store(self, p: *mut u64);
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn xor(self, other: Self) -> Self;
+    unsafe fn shift_left_17(self) -> Self;
+    unsafe fn rotate_left_45(self) -> Self;
+    /// Of the samples whose coordinates are the 32-bit words of `x` and `y`, two a lane, how many lie inside, in f32
+    /// arithmetic.
+    unsafe fn inside_words(x: Self, y: Self) -> u32;
 }

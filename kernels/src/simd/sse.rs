@@ -234,4 +234,44 @@ impl PhiloxLanes for Blocks2 {
             inside(w[0].0, w[1].0) + inside(w[2].0, w[3].0)
         }
     }
+    #[inline(always)]
+    unsafe fn load(p: *const u64) -> Self {
+        // SAFETY: SSE2 is part of x86-64; `p` is valid for all lanes by the caller.
+        Self(unsafe { _mm_loadu_si128(p.cast()) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut u64) {
+        // SAFETY: SSE2 is part of x86-64; `p` is valid for all lanes by the caller.
+        unsafe { _mm_storeu_si128(p.cast(), self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
+        Self(unsafe { _mm_add_epi64(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn xor(self, other: Self) -> Self {
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
+        Self(unsafe { _mm_xor_si128(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn shift_left_17(self) -> Self {
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
+        Self(unsafe { _mm_slli_epi64::<17>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn rotate_left_45(self) -> Self {
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
+        Self(unsafe { _mm_or_si128(_mm_slli_epi64::<45>(self.0), _mm_srli_epi64::<19>(self.0)) })
+    }
+    #[inline(always)]
+    unsafe fn inside_words(x: Self, y: Self) -> u32 {
+        // SAFETY: SSE2 is part of x86-64; nothing in memory is touched.
+        unsafe {
+            let real = |v: Self| _mm_cvtepi32_ps(_mm_srli_epi32::<8>(v.0));
+            let (x, y) = (real(x), real(y));
+            let square = _mm_add_ps(_mm_mul_ps(x, x), _mm_mul_ps(y, y));
+            (_mm_movemask_ps(_mm_cmplt_ps(square, _mm_set1_ps((1u64 << 48) as f32))) as u32).count_ones()
+        }
+    }
 }

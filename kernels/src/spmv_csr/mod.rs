@@ -69,6 +69,20 @@ impl<'a, T: Element> Csr<'a, T> {
     pub fn rows(&self) -> usize {
         self.row_pointer.len() - 1
     }
+
+    pub(crate) fn columns_of_matrix(&self) -> usize {
+        self.columns_of_matrix
+    }
+
+    pub(crate) fn entries(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Columns and values of one row.
+    pub(crate) fn row(&self, row: usize) -> (&'a [u32], &'a [T]) {
+        let entries = self.row_pointer[row] as usize..self.row_pointer[row + 1] as usize;
+        (&self.columns[entries.clone()], &self.values[entries])
+    }
 }
 
 /// All of `indices` are below `limit`.
