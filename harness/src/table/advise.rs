@@ -75,7 +75,7 @@ pub fn commands(setting: &Setting) -> Vec<String> {
         ));
     }
     if let Some(turbo) = setting.turbo {
-        commands.push(format!("echo {} | sudo tee /sys/devices/system/cpu/cpufreq/boost", u8::from(turbo)));
+        commands.push(turbo_command(turbo));
     }
     if let Some(hz) = setting.cpu_min_hz {
         commands.push(format!("sudo cpupower frequency-set --min {}MHz", hz.mhz()));
@@ -84,10 +84,7 @@ pub fn commands(setting: &Setting) -> Vec<String> {
         commands.push(format!("sudo cpupower frequency-set --max {}MHz", hz.mhz()));
     }
     if let Some(w) = setting.cpu_cap_w {
-        commands.push(format!(
-            "echo {} | sudo tee /sys/class/powercap/intel-rapl:?/constraint_0_power_limit_uw",
-            (w.0 * 1e6).round()
-        ));
+        commands.push(package_cap_command((w.0 * 1e6).round()));
     }
     if let Some(hz) = setting.gpu_mem_clock_hz {
         commands.push(format!("sudo nvidia-smi -lmc {0},{0}", hz.mhz().round()));
@@ -99,4 +96,24 @@ pub fn commands(setting: &Setting) -> Vec<String> {
         commands.push(format!("sudo nvidia-smi -pl {}", w.0));
     }
     commands
+}
+
+/// Intel's driver has a switch that forbids, the others one that allows (`intel_pstate.rst`, `cpufreq.rst` of Linux).
+/// Results come from other machines too, so the command looks which of the two is there.
+fn turbo_command(on: bool) -> String {
+    let cpu = "/sys/devices/system/cpu";
+    format!(
+        "if [ -e {cpu}/intel_pstate/no_turbo ]; then echo {} | sudo tee {cpu}/intel_pstate/no_turbo; \
+         else echo {} | sudo tee {cpu}/cpufreq/boost; fi",
+        u8::from(!on),
+        u8::from(on)
+    )
+}
+
+/// Every package, and nothing else: `psys` (the whole platform) and the zones within a package have limits too.
+fn package_cap_command(microwatts: f64) -> String {
+    format!(
+        "for zone in /sys/class/powercap/intel-rapl:*; do case $(cat $zone/name) in package-*) \
+         echo {microwatts} | sudo tee $zone/constraint_0_power_limit_uw;; esac; done"
+    )
 }
