@@ -1,6 +1,6 @@
 //! theta_H: the parameters of equations 4.7 to 4.15, and the targeted scalars.
 
-use super::Saturation;
+use super::{Factors, Saturation};
 use crate::device::DeviceModel;
 use crate::step::ModelError;
 use crate::workload::Workload;
@@ -90,6 +90,15 @@ pub struct Scalar {
     pub factor: f64,
 }
 
+impl Scalar {
+    /// Whether it scales a term of a workload.
+    pub(crate) fn applies(&self, work: &Workload, term: Term) -> bool {
+        self.term == term
+            && work.name.starts_with(&self.architecture)
+            && self.precision.is_none_or(|precision| precision == work.precision)
+    }
+}
+
 impl Parameters {
     /// Uncalibrated parameters from a device description: efficiencies are its sustained shares, references the MMA
     /// tiles of 16 x 8 x 8 (thesis 4.3.5.2), factors 1, no scalars.
@@ -125,13 +134,9 @@ impl Parameters {
         })
     }
 
-    /// The product of the scalars that apply to a term of a workload.
-    pub(crate) fn scalar(&self, work: &Workload, term: Term) -> f64 {
-        self.scalars
-            .iter()
-            .filter(|s| s.term == term && work.name.starts_with(&s.architecture))
-            .filter(|s| s.precision.is_none_or(|p| p == work.precision))
-            .map(|s| s.factor)
-            .product()
+    /// The products of the scalars that apply to each term of a workload.
+    pub(crate) fn factors(&self, work: &Workload) -> Factors {
+        let of = |term: Term| self.scalars.iter().filter(|s| s.applies(work, term)).map(|s| s.factor).product();
+        Factors { gemm: of(Term::Gemm), conv: of(Term::Conv), alu: of(Term::Alu), memory: of(Term::Memory) }
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::toy_workload;
-use ergometer_record::Setting;
+use ergometer_record::{Precision, Setting};
 
 fn adept() -> Adept {
     let device = DeviceModel::builtin("a100").unwrap();

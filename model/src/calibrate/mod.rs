@@ -19,6 +19,7 @@ mod result;
 pub mod start;
 #[cfg(test)]
 mod tests;
+pub mod training;
 
 pub use held_out::{FoldReport, GroupError, HeldOut};
 pub use points::{Accept, LeftOut};
