@@ -6,7 +6,7 @@ use crate::pipeline::{Interrupted, full};
 use crate::record::Manifest;
 use crate::record::format::json;
 use crate::report;
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         seed: context.globals.seed,
         quick: options.quick,
         allow_control: context.globals.allow_control,
-        seeds: options.seeds.unwrap_or(10).max(1),
+        seeds: options.seeds.unwrap_or(full::SEEDS).max(1),
     };
     let fresh = context.manifest("pipeline", vec![], full::plan_text(&settings)?);
     let (folder, manifest) = match &options.resume {
@@ -49,14 +49,10 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     let result = full::run(&folder, &manifest, &settings, &watch);
     drop(watch);
     let outcome = match result {
-        Err(error) if error.is::<Interrupted>() => {
-            return Err(error.context(format!(
-                "go on with: ergometer pipeline --resume {}{}",
-                folder.display(),
-                flags(&settings)
-            )));
-        }
-        other => other.with_context(|| format!("the run in {} did not finish", folder.display()))?,
+        // One sentence for a stop that the user asked for, the cause in full for a failure; both say how to go on.
+        Err(error) if error.is::<Interrupted>() => bail!("{error}; {}", go_on(&folder, &settings)),
+        Err(error) => return Err(error.context(format!("the run did not finish ({})", go_on(&folder, &settings)))),
+        Ok(outcome) => outcome,
     };
     if context.globals.force {
         report::overwrite(&place, &outcome.report)?;
@@ -76,7 +72,8 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     Ok(Outcome::Done)
 }
 
-fn flags(settings: &full::Options) -> String {
+/// The command that goes on with an unfinished run.
+fn go_on(folder: &Path, settings: &full::Options) -> String {
     let mut flags = String::new();
     if settings.quick {
         flags.push_str(" --quick");
@@ -87,7 +84,10 @@ fn flags(settings: &full::Options) -> String {
     if settings.seed != 1 {
         flags.push_str(&format!(" --seed {}", settings.seed));
     }
-    flags
+    if settings.seeds != full::SEEDS {
+        flags.push_str(&format!(" --seeds {}", settings.seeds));
+    }
+    format!("go on with: ergometer pipeline --resume {}{flags}", folder.display())
 }
 
 /// Fails now, not after minutes, when the report can't be written.

@@ -10,7 +10,7 @@ use crate::pipeline::{Interrupted, Observer, examine};
 use crate::record::format::{json, rows};
 use crate::record::stats::human_time;
 use crate::record::{Manifest, Seconds, files};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -115,7 +115,7 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     drop(watch);
     let outcome = match result {
         Err(error) if error.is::<Interrupted>() => {
-            return Err(error.context(format!("go on with: ergometer sweep --resume {}", folder.display())));
+            bail!("{error}; go on with: ergometer sweep --resume {}", folder.display())
         }
         other => other?,
     };

@@ -45,6 +45,12 @@ pub fn section(doctor: &Doctor) -> report::Doctor {
     report::Doctor { machine: machine(doctor), checks }
 }
 
+/// The processor, for headings.
+pub fn device(doctor: &Doctor) -> String {
+    let model = doctor.cpu.model.as_deref().unwrap_or("processor of unknown model");
+    doctor.cpu.cores.map_or_else(|| model.to_owned(), |cores| format!("{model}, {cores} cores"))
+}
+
 /// The machine in one line.
 pub fn machine(doctor: &Doctor) -> String {
     let cpu = &doctor.cpu;

@@ -17,7 +17,11 @@ use crate::record::{Row, files};
 use crate::report::{FileEntry, Finding, Footer, ManifestEntry, Origin, Report, Scenario, Statement};
 use crate::sim::scenario::Overrides;
 use anyhow::Context as _;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// Simulated seeds per policy, as thesis 5.5.1.
+pub const SEEDS: u32 = 10;
 
 /// What the caller decides.
 #[derive(Debug, Clone)]
@@ -127,16 +131,15 @@ pub fn run(folder: &Path, manifest: &Manifest, options: &Options, observer: &dyn
     let scenarios = run.simulate(&device)?;
 
     let why = absent.as_deref().unwrap_or("no sensor covers it");
-    let kernels = summary::kernels::section(&bench, &examine::machine(&doctor), why);
+    let kernels = summary::kernels::section(&bench, &examine::device(&doctor), why);
     let calibrations = vec![
         summary::calibration::section("this CPU", &cpu, None, cpu_notes(&cpu, absent.as_deref())),
         summary::calibration::section(device.device.title(), &device, recovery.as_ref(), Vec::new()),
     ];
-    let mut headline = findings::kernels(&kernels);
-    headline.extend(findings::interference(summary::kernels::disturbed(&bench)));
+    let mut headline = findings::kernels(&kernels, summary::kernels::disturbed(&bench));
     headline.push(findings::energy(absent.as_deref()));
     headline.extend(swept.sections.iter().filter_map(findings::sweep));
-    headline.extend(calibrations.iter().flat_map(findings::calibration));
+    headline.extend(calibrations.iter().filter_map(findings::calibration));
     headline.extend(recovery.as_ref().and_then(recovered));
     headline.extend(scenarios.iter().filter_map(findings::simulation));
     let mut report = Report {
@@ -223,9 +226,6 @@ impl Run<'_> {
     }
 
     fn simulate(&self, device: &Calibration) -> anyhow::Result<Vec<Scenario>> {
-        let jobs = simulate::workloads()?;
-        let summaries: Vec<_> = jobs.iter().map(crate::model::workload::Workload::summary).collect();
-        json::write(&self.path(names::WORKLOADS), &summaries)?;
         let file = self.device_file(device);
         let overrides = || Overrides {
             seeds: Some(self.options.seeds),
@@ -239,7 +239,10 @@ impl Run<'_> {
             let scenario = simulate::scenario(name, device_file, overrides())?;
             let results = simulate::run(&scenario, self.observer);
             results.write_csv(&self.path(&format!("simulate-{name}.csv")))?;
-            sections.push(summary::simulation::section(&scenario, &results, is_virtual));
+            let jobs = simulate::workloads(&scenario)?;
+            let summaries: BTreeMap<_, _> = jobs.iter().map(|(name, work)| (name.as_str(), work.summary())).collect();
+            json::write(&self.path(names::WORKLOADS), &summaries)?;
+            sections.push(summary::simulation::section(&scenario, &results, &jobs, is_virtual));
         }
         Ok(sections)
     }

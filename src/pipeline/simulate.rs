@@ -2,26 +2,34 @@
 
 use super::Observer;
 use crate::model::workload::Workload;
-use crate::model::workload::preset::{self, Options};
+use crate::model::workload::preset;
 use crate::record::Precision;
 use crate::sim::experiment::{self, Results};
 use crate::sim::scenario::{Overrides, Scenario};
 use anyhow::Context as _;
 use std::path::Path;
 
-/// The three jobs of thesis 5.5.1: network, batch per GPU, precision.
-pub const JOBS: [(&str, Precision); 3] =
-    [("vit-b16", Precision::F32), ("albert-base-v2", Precision::Bf16), ("resnet50", Precision::F32)];
-
-/// The training jobs of the simulation, characterised.
+/// The training jobs of a scenario, characterised at their largest batch, by the name of their template.
 ///
 /// # Errors
-/// A preset is missing or refuses its own defaults, which would be a defect.
-pub fn workloads() -> anyhow::Result<Vec<Workload>> {
-    JOBS.iter()
-        .map(|(name, precision)| {
-            let defaults = preset::default_options(name).with_context(|| format!("{name} is no preset"))?;
-            Ok(preset::build(name, &Options { precision: *precision, ..defaults })?)
+/// A template names no preset, or a precision that there is none of.
+pub fn workloads(scenario: &Scenario) -> anyhow::Result<Vec<(String, Workload)>> {
+    scenario
+        .workload
+        .templates
+        .iter()
+        .map(|template| {
+            let network = &template.network;
+            let mut options = preset::default_options(&network.preset)
+                .with_context(|| format!("the job {} names no preset: {:?}", template.name, network.preset))?;
+            if let Some(precision) = &network.precision {
+                options.precision = precision.parse::<Precision>()?;
+            }
+            options.sequence = network.sequence.unwrap_or(options.sequence);
+            options.image = network.image.unwrap_or(options.image);
+            options.classes = network.classes.unwrap_or(options.classes);
+            options.batch = template.batches.iter().copied().max().unwrap_or(options.batch);
+            Ok((template.name.clone(), preset::build(&network.preset, &options)?))
         })
         .collect()
 }

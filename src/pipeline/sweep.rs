@@ -32,7 +32,9 @@ pub struct Target {
 /// # Errors
 /// No such preset, or its state file can't be used.
 pub fn virtual_target(preset: &str, state_file: &Path, seed: u64, pace: Pace) -> anyhow::Result<Target> {
-    let node = Vnode::open(&vnode::preset(preset)?, state_file, seed, pace)?;
+    // Knob ids carry this path, and `restore` may be called from another folder.
+    let state_file = std::path::absolute(state_file).with_context(|| format!("{} is no path", state_file.display()))?;
+    let node = Vnode::open(&vnode::preset(preset)?, &state_file, seed, pace)?;
     let truth = node.truth();
     Ok(Target { rig: Rig::vnode(&node)?, roots: Roots::system(), truth: Some(truth) })
 }

@@ -148,7 +148,7 @@ impl Characterisation {
     fn peak_table(&self) -> String {
         let mut table =
             Table::new(format!("Measured peaks{}", warning_badge(self.origin)), &["Peak", ">Threads", ">Value"])
-                .note("Brackets hold 95 % intervals.");
+                .note("What the machine has shown that it can do in this run.");
         for peak in &self.peaks {
             let unit = match peak.kind {
                 PeakKind::Arithmetic(_) => "GFLOP/s",
@@ -157,7 +157,11 @@ impl Characterisation {
             table.row(vec![
                 Cell::text(&peak.name),
                 Cell::text(peak.threads.to_string()).right(),
-                Cell::html(estimate(peak.value, unit, Style::Plain)).right(),
+                Cell::html(match peak.value {
+                    Estimate::Interval(_) => estimate(peak.value, unit, Style::Plain),
+                    Estimate::Single(value) => bare(value, unit, 3),
+                })
+                .right(),
             ]);
         }
         table.finish()

@@ -152,7 +152,11 @@ impl Section for Vec<Sweep> {
             for (j, kernel) in sweep.kernels.iter().enumerate() {
                 let plot = edp::plot(&format!("edp{i}-{j}"), &kernel.name, sweep.origin, &kernel.points)?;
                 let title = format!("{}{}", escape(&kernel.name), warning_badge(sweep.origin));
-                out.push_str(&figure(&title, &plot, "Left is faster, down is less EDP; bars are 95 % intervals."));
+                out.push_str(&figure(
+                    &title,
+                    &plot,
+                    "Left is faster, down is less EDP; logarithmic axes; bars are 95 % intervals.",
+                ));
             }
             out.push_str("</div>\n<details><summary>Every setting with time, energy and EDP</summary>\n");
             for kernel in &sweep.kernels {

@@ -11,8 +11,9 @@ fn number(estimate: Estimate, digits: usize) -> String {
     }
 }
 
-/// The fastest kernels and the peaks they are compared with.
-pub fn kernels(section: &Characterisation) -> Vec<Finding> {
+/// The fastest kernels and the peaks they are compared with; `disturbed` of how many points were, see
+/// [`super::kernels::disturbed`].
+pub fn kernels(section: &Characterisation, disturbed: (usize, usize)) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |text: String| findings.push(Finding { text, origin: Origin::Measured });
     let rate = |row: &crate::report::KernelRow| row.gflops().value();
@@ -38,23 +39,20 @@ pub fn kernels(section: &Characterisation) -> Vec<Finding> {
     }
     let wrong = section.rows.iter().filter(|row| row.error_over_bound.is_some_and(|e| e > 1.0 || e.is_nan())).count();
     let checked = section.rows.iter().filter(|row| row.error_over_bound.is_some()).count();
-    add(if wrong == 0 {
-        format!("All {checked} kernel results agree with their references in the same run.")
+    let mut text = if wrong == 0 {
+        format!("All {checked} kernel results agree with their references in the same run")
     } else {
-        format!("{wrong} of {checked} kernel results DISAGREE with their references: their times are worth nothing.")
-    });
-    findings
-}
-
-/// What others took of the machine meanwhile: `None` when they left it alone.
-pub fn interference((disturbed, points): (usize, usize)) -> Option<Finding> {
-    (disturbed > 0).then(|| Finding {
-        text: format!(
-            "Other processes took more than {:.0} % of a core during {disturbed} of {points} kernel measurements: their times are not this machine's own.",
+        format!("{wrong} of {checked} kernel results DISAGREE with their references: their times are worth nothing")
+    };
+    let (number_disturbed, points) = disturbed;
+    if number_disturbed > 0 {
+        text.push_str(&format!(
+            "; during {number_disturbed} of {points} measurements other processes took over {:.0} % of a core, so those times are not this machine's own",
             100.0 * crate::pipeline::interference::LIMIT
-        ),
-        origin: Origin::Measured,
-    })
+        ));
+    }
+    add(text + ".");
+    findings
 }
 
 /// Where energy comes from, or why there is none.
@@ -82,31 +80,25 @@ pub fn sweep(section: &Sweep) -> Option<Finding> {
     })
 }
 
-/// The held-out error of a calibration, beside the best baseline.
-pub fn calibration(section: &Calibration) -> Vec<Finding> {
-    [Quantity::Time, Quantity::Power]
+/// The held-out errors of a calibration, each beside its baseline.
+pub fn calibration(section: &Calibration) -> Option<Finding> {
+    // Leaving settings out is what a sweep is for; without settings, sizes: the last split that there is.
+    let split = &section.errors.iter().rfind(|row| !row.baseline)?.split;
+    let rows = |baseline: bool| section.errors.iter().filter(move |r| r.split == *split && r.baseline == baseline);
+    let text = |row: &ErrorRow| row.held_out_pct.map(|error| format!("{} %", number(error, 1)));
+    let parts: Vec<String> = [Quantity::Time, Quantity::Power]
         .into_iter()
         .filter_map(|quantity| {
-            let rows: Vec<&ErrorRow> = section.errors.iter().filter(|row| row.quantity == quantity).collect();
-            let of = |baseline: bool| rows.iter().filter(move |row| row.baseline == baseline);
-            // Leaving settings out is what a sweep is for; without settings, sizes.
-            let own = of(false).next_back()?;
-            let baseline = of(true).find(|row| row.split == own.split);
-            Some(Finding {
-                text: format!(
-                    "Model of {}: held-out error of {} {} % ({}){}.",
-                    section.device,
-                    quantity.name(),
-                    number(own.held_out_pct?, 1),
-                    own.split,
-                    baseline
-                        .and_then(|row| row.held_out_pct.map(|e| (row, e)))
-                        .map_or_else(String::new, |(row, e)| { format!("; {} {} %", row.predictor, number(e, 1)) })
-                ),
-                origin: section.origin,
-            })
+            let own = rows(false).find(|row| row.quantity == quantity).and_then(text)?;
+            let baseline = rows(true).find(|row| row.quantity == quantity);
+            let beside = baseline.and_then(|row| Some(format!(" ({}: {})", row.predictor, text(row)?)));
+            Some(format!("{} {own}{}", quantity.name(), beside.unwrap_or_default()))
         })
-        .collect()
+        .collect();
+    Some(Finding {
+        text: format!("Model of {}, error with {split}: {}.", section.device, parts.join("; ")),
+        origin: section.origin,
+    })
 }
 
 /// The policy that saves most energy against the reference, and those that schedule just like it.

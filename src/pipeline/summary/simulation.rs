@@ -1,11 +1,18 @@
 //! An experiment as its section.
 
+use crate::model::workload::Workload;
 use crate::report::{Estimate, Metric, Origin, PolicyRow, Scenario};
 use crate::sim::experiment::{Figure, PolicySummary, Results};
 use crate::sim::scenario;
 
-/// The section. `is_virtual` when a device of the oracle was calibrated from the virtual node.
-pub fn section(scenario: &scenario::Scenario, results: &Results, is_virtual: bool) -> Scenario {
+/// The section. `jobs` are the training jobs by name; `is_virtual` when a device of the oracle was calibrated from the
+/// virtual node.
+pub fn section(
+    scenario: &scenario::Scenario,
+    results: &Results,
+    jobs: &[(String, Workload)],
+    is_virtual: bool,
+) -> Scenario {
     let summary = results.summary();
     let policies = summary
         .policies
@@ -21,6 +28,13 @@ pub fn section(scenario: &scenario::Scenario, results: &Results, is_virtual: boo
         })
         .collect();
     let mut notes: Vec<String> = summary.policies.iter().map(load).collect();
+    notes.extend(jobs.iter().map(|(name, work)| {
+        let gflop = work.tensor_flops() as f64 / work.batch as f64 / 1e9;
+        format!(
+            "Job {name}: {} in {}, {gflop:.3} GFLOP of GEMM and convolution per sample forward and backward, {} parameters.",
+            work.name, work.precision, work.parameters
+        )
+    }));
     notes.push(format!(
         "The scheduler believes {}; what happens is {}, times noise of +-{:.0} % on time and +-{:.0} % on power.",
         scenario.oracles[0],

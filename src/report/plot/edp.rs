@@ -23,17 +23,20 @@ pub(in crate::report) fn plot(
     points: &[SweepPoint],
 ) -> Result<String, PlotError> {
     let title = format!("EDP against time: {kernel}");
+    // Logarithmic, because the lowest clocks cost several times the time and many times the EDP of the settings that
+    // matter, which would otherwise lie on top of one another.
+    let usable = |value: f64| value.is_finite() && value > 0.0;
     let shown: Vec<&SweepPoint> =
-        points.iter().filter(|p| p.time_s.value().is_finite() && p.edp_js.value().is_finite()).collect();
+        points.iter().filter(|p| usable(p.time_s.value()) && usable(p.edp_js.value())).collect();
     let axes = (
-        Axis::fit("time per execution", Unit::Prefixed("s"), Scale::Linear, shown.iter().map(|p| p.time_s.value())),
-        Axis::fit("EDP", Unit::Prefixed("J\u{b7}s"), Scale::Linear, shown.iter().map(|p| p.edp_js.value())),
+        Axis::fit("time per execution", Unit::Prefixed("s"), Scale::Log, shown.iter().map(|p| p.time_s.value())),
+        Axis::fit("EDP", Unit::Prefixed("J\u{b7}s"), Scale::Log, shown.iter().map(|p| p.edp_js.value())),
     );
     let (Some(x), Some(y)) = axes else { return Ok(no_data(&title)) };
     let front = pareto_front(&shown);
     let least = front.last().copied();
     let description = format!(
-        "{} settings; {} of those that held are on the Pareto front; least EDP at {}.",
+        "Logarithmic axes. {} settings; {} of those that held are on the Pareto front; least EDP at {}.",
         shown.len(),
         front.len(),
         least.map_or_else(|| "none".to_owned(), |p| p.setting.to_string())
