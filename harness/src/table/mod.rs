@@ -2,7 +2,7 @@
 //!
 //! [`data::gather`] sorts rows by device, workload, setting and block; [`edp`] makes the tables 3.19 to 3.24 of the
 //! thesis, [`foreign`] the same from somebody else's sweep, [`idle`] table 3.13; [`compare`] and [`advise`] answer
-//! "did it change" and "what should I set". [`render`] turns any [`Grid`] into text, Markdown, LaTeX or CSV.
+//! "did it change" and "what should I set"; [`thesis`] holds the thesis' own tables against one another. [`render`] turns any [`Grid`] into text, Markdown, LaTeX or CSV.
 
 pub mod advise;
 pub mod compare;
@@ -16,6 +16,7 @@ mod pareto;
 pub mod render;
 #[cfg(test)]
 mod tests;
+pub mod thesis;
 
 pub use data::{Accept, gather};
 pub use edp::EdpTable;
