@@ -6,6 +6,7 @@
 //! - [`device`]: what is known about a GPU or CPU, and from where;
 //! - [`per_op`]: the default model, a smooth roofline per operation;
 //! - [`predict`]: the whole answer for one network on one device;
+//! - [`response`]: time and power over clocks and caps of workloads that nobody counted;
 //! - [`solve`]: minimisers in a box, global and local;
 //! - [`step`]: the question (work, device, setting) and its answer (time, power), as a trait;
 //! - [`validate`]: errors on what was not seen, baselines, recovery of a known truth.
@@ -15,6 +16,7 @@ pub mod calibrate;
 pub mod device;
 pub mod per_op;
 pub mod predict;
+pub mod response;
 pub mod solve;
 pub mod step;
 #[cfg(test)]

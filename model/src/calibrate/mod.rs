@@ -9,7 +9,7 @@
 
 mod advice;
 mod held_out;
-mod levenberg;
+pub(crate) mod levenberg;
 pub(crate) mod linear;
 mod outcome;
 mod points;

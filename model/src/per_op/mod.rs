@@ -24,10 +24,13 @@ mod time;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cap::invert;
 pub use communication::ring_all_reduce;
 pub use kernel::KernelPrediction;
 pub use memory::training_bytes;
+pub(crate) use power::Voltage;
 pub use step::{ClassTime, Term};
+pub(crate) use time::p_norm;
 
 use crate::device::DeviceModel;
 use crate::step::{ModelError, RunConfig, StepModel, StepPrediction};

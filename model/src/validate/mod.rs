@@ -5,6 +5,7 @@
 //! alone says nothing.
 
 pub(crate) mod baseline;
+pub mod data;
 mod error;
 mod recover;
 
