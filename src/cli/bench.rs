@@ -1,7 +1,8 @@
 //! `ergometer bench`.
 
-use super::context::{Context, Outcome, Watch, usage};
+use super::context::{Context, Outcome, usage};
 use super::output;
+use super::progress::Watch;
 use crate::kernels::{Tier, Topology};
 use crate::pipeline::characterise::{self, characterise};
 use crate::pipeline::summary::kernels::section;

@@ -2,11 +2,12 @@
 
 use super::context::{Context, Outcome};
 use super::output;
+use super::progress::Watch;
 use crate::kernels::Topology;
 use crate::model::DeviceModel;
 use crate::model::calibrate::Calibration;
 use crate::model::validate::ErrorSummary;
-use crate::pipeline::{calibrate, examine};
+use crate::pipeline::{Observer, calibrate, examine};
 use crate::record::format::{json, rows};
 use crate::record::{Row, files};
 use clap::Args;
@@ -30,6 +31,8 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         all.extend(rows::read(file)?);
     }
     let seed = context.globals.seed;
+    let watch = Watch::new(context);
+    watch.stage("calibrating");
     let calibration: Calibration = match &options.start {
         Some(device) => calibrate::sweep(&all, &DeviceModel::find(device)?, seed)?,
         None if all.iter().any(|row| row.executor == "cpu") => {
@@ -37,6 +40,7 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         }
         None => calibrate::sweep(&all, &calibrate::start_for(&all)?, seed)?,
     };
+    drop(watch);
     let folder = context.run_folder("calibrate")?;
     json::write(&folder.join("calibration.json"), &calibration)?;
     let file = folder.join(format!("{}.toml", calibration.device.name()));

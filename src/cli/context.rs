@@ -1,12 +1,11 @@
-//! What all subcommands share: global options, the folder of a run, progress, interruption.
+//! What all subcommands share: global options, the folder and the manifest of a run.
 
 use crate::record::manifest::{Identity, Manifest};
 use anyhow::Context as _;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -146,27 +145,6 @@ impl Context {
         manifest
     }
 
-    /// A progress display of `steps` steps on standard error: a bar on a terminal, a line a stage elsewhere.
-    pub fn progress(&self, steps: u64, what: &str) -> Progress {
-        let bar = if self.globals.quiet {
-            ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::hidden())
-        } else if std::io::stderr().is_terminal() {
-            let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
-            if let Ok(style) =
-                ProgressStyle::with_template("{prefix:<14} {wide_bar} {pos}/{len}  {elapsed} gone, {eta} left  {msg}")
-            {
-                bar.set_style(style);
-            }
-            bar.enable_steady_tick(std::time::Duration::from_millis(250));
-            bar
-        } else {
-            let _ = writeln!(std::io::stderr(), "{what} ...");
-            ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::hidden())
-        };
-        bar.set_prefix(what.to_owned());
-        Progress { bar }
-    }
-
     /// Says something on standard error, unless quiet.
     pub fn say(&self, text: impl std::fmt::Display) {
         if !self.globals.quiet {
@@ -184,67 +162,4 @@ fn cpuinfo(key: &str) -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.split(':').next().is_some_and(|name| name.trim() == key))?;
     Some(line.split_once(':')?.1.trim().to_owned())
-}
-
-/// A progress display; disappears when dropped.
-#[derive(Debug)]
-pub struct Progress {
-    bar: ProgressBar,
-}
-
-impl Progress {
-    /// One step done.
-    pub fn step(&self, message: impl Into<String>) {
-        self.bar.inc(1);
-        self.bar.set_message(message.into());
-    }
-
-    /// `done` of `total` steps are done.
-    pub fn at(&self, done: u64, total: u64, message: impl Into<String>) {
-        self.bar.set_length(total);
-        self.bar.set_position(done);
-        self.bar.set_message(message.into());
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-/// Shows a long run's stages and progress on standard error, and watches for Ctrl-C.
-pub struct Watch<'a> {
-    context: &'a Context,
-    progress: std::sync::Mutex<Option<Progress>>,
-    interrupt: std::sync::Arc<std::sync::atomic::AtomicBool>,
-}
-
-impl<'a> Watch<'a> {
-    /// Begins to watch: from now on SIGINT and SIGTERM end the run between two steps.
-    pub fn new(context: &'a Context) -> Self {
-        Self { context, progress: std::sync::Mutex::new(None), interrupt: crate::harness::lease::interrupt::flag() }
-    }
-}
-
-impl crate::pipeline::Observer for Watch<'_> {
-    fn stage(&self, name: &str) {
-        if let Ok(mut progress) = self.progress.lock() {
-            // The old display goes before the new one comes.
-            *progress = None;
-            *progress = Some(self.context.progress(1, name));
-        }
-    }
-
-    fn progress(&self, done: u64, total: u64, message: &str) {
-        if let Ok(progress) = self.progress.lock()
-            && let Some(progress) = progress.as_ref()
-        {
-            progress.at(done, total, message);
-        }
-    }
-
-    fn interrupted(&self) -> bool {
-        self.interrupt.load(std::sync::atomic::Ordering::SeqCst)
-    }
 }

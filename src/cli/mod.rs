@@ -10,6 +10,7 @@ mod output;
 mod pipeline;
 mod predict;
 mod profile;
+mod progress;
 mod report;
 mod restore;
 mod simulate;

@@ -1,7 +1,8 @@
 //! `ergometer pipeline`, which is also what plain `ergometer` does.
 
-use super::context::{Context, Outcome, Watch, usage};
+use super::context::{Context, Outcome, usage};
 use super::output;
+use super::progress::Watch;
 use crate::pipeline::{Interrupted, full};
 use crate::record::Manifest;
 use crate::record::format::json;

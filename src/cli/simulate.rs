@@ -1,7 +1,8 @@
 //! `ergometer simulate`.
 
-use super::context::{Context, Outcome, Watch, usage};
+use super::context::{Context, Outcome, usage};
 use super::output;
+use super::progress::Watch;
 use crate::pipeline::{Observer, simulate};
 use crate::record::format::json;
 use crate::sim::scenario::Overrides;

@@ -1,7 +1,8 @@
 //! `ergometer sweep`.
 
-use super::context::{Context, Outcome, Watch, usage};
+use super::context::{Context, Outcome, usage};
 use super::output;
+use super::progress::Watch;
 use crate::harness::lease;
 use crate::harness::sweep::{Plan, dry_run};
 use crate::harness::vnode::Pace;
