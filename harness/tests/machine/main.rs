@@ -1,5 +1,6 @@
 //! Everything that touches a machine, on machines made of files: sensors, knobs, lease, doctor and meter.
 
+mod a100;
 mod advice;
 mod doctor;
 mod dram;
