@@ -4,7 +4,6 @@ use super::PerOp;
 use super::cap;
 use super::load::Load;
 use super::physics::Physics;
-use super::time::Clocks;
 use crate::device::Limits;
 use crate::step::ModelError;
 use ergometer_record::{Hertz, KernelSpec, Seconds, Setting, Watts};
@@ -41,7 +40,8 @@ impl Physics {
     /// One load under clock bound and cap.
     pub(crate) fn run(&self, load: &Load, limits: &Limits) -> KernelPrediction {
         let top = limits.clock.0 / self.clock_hz;
-        let at = |ratio: f64| self.time(load, Clocks { compute: ratio, memory: limits.memory_ratio });
+        let traffic = self.traffic(load, limits.memory_ratio);
+        let at = |ratio: f64| self.at(load, &traffic, ratio);
         let Some(law) = &self.power else {
             return KernelPrediction { time: Seconds(at(top).total_s), power: None, clock: limits.clock };
         };

@@ -6,7 +6,7 @@ use super::communication::{exposed, ring_all_reduce};
 use super::load::Load;
 use super::memory;
 use super::power::PowerLaw;
-use super::time::{Clocks, Timing};
+use super::time::{Timing, Traffic};
 use crate::device::Limits;
 use crate::step::{ModelError, Phase, RunConfig, StepPrediction};
 use crate::workload::{OpClass, Pass, Workload};
@@ -36,8 +36,8 @@ pub struct ClassTime {
     pub dominant: Term,
 }
 
-/// Loads with how often each runs.
-type Weighted = Vec<(Load, f64)>;
+/// Loads with their traffic and how often each runs.
+type Weighted = Vec<(Load, Traffic, f64)>;
 
 /// The sum of a phase's operations at one clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,8 +51,10 @@ impl PerOp {
     pub(super) fn predict(&self, work: &Workload, run: &RunConfig) -> Result<StepPrediction, ModelError> {
         let (limits, law) = self.prepare(work, run)?;
         let passes = f64::from(run.accumulation);
-        let (forward, backward) = (self.loads(work, Pass::Forward)?, self.loads(work, Pass::Backward)?);
-        let update = vec![(self.physics.optimizer_load(&work.optimizer_work)?, 1.0)];
+        let forward = self.loads(work, Pass::Forward, &limits)?;
+        let backward = self.loads(work, Pass::Backward, &limits)?;
+        let update = self.physics.optimizer_load(&work.optimizer_work)?;
+        let update = vec![(update, self.physics.traffic(&update, limits.memory_ratio), 1.0)];
         let top = limits.clock.0 / self.physics.clock_hz;
         let mut phases = Vec::with_capacity(6);
         let (mut launch_s, mut launch_j) = (0.0, 0.0);
@@ -62,7 +64,7 @@ impl PerOp {
             [("forward", &forward, passes), ("backward", &backward, passes), ("optimizer", &update, 1.0)]
         {
             let ratio = self.clock_under_cap(loads, &limits, &law);
-            let sum = self.sum(loads, &law, Clocks { compute: ratio, memory: limits.memory_ratio });
+            let sum = self.sum(loads, &law, ratio);
             if name == "backward" {
                 backward_pass_s = sum.body_s + sum.launch_s;
             }
@@ -96,10 +98,10 @@ impl PerOp {
         let (limits, law) = self.prepare(work, run)?;
         let mut classes: Vec<(OpClass, Timing)> = Vec::new();
         for pass in [Pass::Forward, Pass::Backward] {
-            let loads = self.loads(work, pass)?;
-            let clocks = Clocks { compute: self.clock_under_cap(&loads, &limits, &law), memory: limits.memory_ratio };
-            for (op, (load, count)) in work.ops.iter().filter(|op| op.pass == pass).zip(&loads) {
-                let timing = self.physics.time(load, clocks);
+            let loads = self.loads(work, pass, &limits)?;
+            let ratio = self.clock_under_cap(&loads, &limits, &law);
+            for (op, (load, traffic, count)) in work.ops.iter().filter(|op| op.pass == pass).zip(&loads) {
+                let timing = self.physics.at(load, traffic, ratio);
                 let repeats = count * f64::from(run.accumulation);
                 let index = classes.iter().position(|(class, _)| *class == op.class).unwrap_or_else(|| {
                     classes.push((op.class, Timing::default()));
@@ -138,18 +140,22 @@ impl PerOp {
         Ok((self.device.limits(&run.setting)?, law))
     }
 
-    fn loads(&self, work: &Workload, pass: Pass) -> Result<Weighted, ModelError> {
+    fn loads(&self, work: &Workload, pass: Pass, limits: &Limits) -> Result<Weighted, ModelError> {
         let ops = work.ops.iter().filter(|op| op.pass == pass);
-        ops.map(|op| Ok((self.physics.op_load(op, work.precision)?, op.count as f64))).collect()
+        ops.map(|op| {
+            let load = self.physics.op_load(op, work.precision)?;
+            Ok((load, self.physics.traffic(&load, limits.memory_ratio), op.count as f64))
+        })
+        .collect()
     }
 
-    fn sum(&self, loads: &Weighted, law: &PowerLaw, clocks: Clocks) -> Sum {
-        loads.iter().fold(Sum::default(), |sum, (load, count)| {
-            let timing = self.physics.time(load, clocks);
+    fn sum(&self, loads: &Weighted, law: &PowerLaw, ratio: f64) -> Sum {
+        loads.iter().fold(Sum::default(), |sum, (load, traffic, count)| {
+            let timing = self.physics.at(load, traffic, ratio);
             Sum {
                 body_s: sum.body_s + (timing.total_s - timing.launch_s) * count,
                 launch_s: sum.launch_s + timing.launch_s * count,
-                energy_j: sum.energy_j + law.energy(load, &timing, clocks.compute) * count,
+                energy_j: sum.energy_j + law.energy(load, &timing, ratio) * count,
             }
         })
     }
@@ -161,7 +167,7 @@ impl PerOp {
         let low = limits.lowest_clock.0 / self.physics.clock_hz;
         let Some(cap_w) = limits.cap else { return top };
         cap::invert(low, top, cap_w.0, |ratio| {
-            let sum = self.sum(loads, law, Clocks { compute: ratio, memory: limits.memory_ratio });
+            let sum = self.sum(loads, law, ratio);
             let body_j = sum.energy_j - law.busy_energy(sum.launch_s, ratio);
             if sum.body_s > 0.0 { body_j / sum.body_s } else { 0.0 }
         })

@@ -32,6 +32,15 @@ pub(crate) struct Timing {
     pub(crate) cache_bytes: f64,
 }
 
+/// The part of a [`Timing`] that does not depend on the compute clock.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Traffic {
+    launch_s: f64,
+    memory_s: f64,
+    dram_bytes: f64,
+    cache_bytes: f64,
+}
+
 /// (a^p + b^p)^(1/p) without overflow or underflow.
 pub(crate) fn p_norm(a: f64, b: f64, p: f64) -> f64 {
     let (small, large) = if a < b { (a, b) } else { (b, a) };
@@ -49,24 +58,33 @@ pub(crate) fn p_norm(a: f64, b: f64, p: f64) -> f64 {
 impl Physics {
     /// Time of one execution.
     pub(crate) fn time(&self, load: &Load, clocks: Clocks) -> Timing {
-        let compute_s = load.compute_s / clocks.compute;
+        self.at(load, &self.traffic(load, clocks.memory), clocks.compute)
+    }
+
+    /// What does not depend on the compute clock, so that a search over clocks computes it once.
+    pub(crate) fn traffic(&self, load: &Load, memory_ratio: f64) -> Traffic {
         let dram_share = self.dram_share(load.footprint);
         let memory_s = if load.bytes > 0.0 {
-            let bandwidth = self.bandwidth * clocks.memory;
+            let bandwidth = self.bandwidth * memory_ratio;
             let per_byte = dram_share / bandwidth + (1.0 - dram_share) / (bandwidth * self.l2_speedup);
             (load.bytes + self.half_bytes) * per_byte / load.stream
         } else {
             0.0
         };
-        let launch_s = load.launches * self.launch_s;
-        Timing {
-            launch_s,
-            compute_s,
+        Traffic {
+            launch_s: load.launches * self.launch_s,
             memory_s,
-            total_s: launch_s + p_norm(compute_s, memory_s, self.exponent),
             dram_bytes: load.bytes * dram_share,
             cache_bytes: load.bytes * (1.0 - dram_share),
         }
+    }
+
+    /// Time of one execution at a compute clock over the top clock.
+    pub(crate) fn at(&self, load: &Load, traffic: &Traffic, compute_ratio: f64) -> Timing {
+        let Traffic { launch_s, memory_s, dram_bytes, cache_bytes } = *traffic;
+        let compute_s = load.compute_s / compute_ratio;
+        let total_s = launch_s + p_norm(compute_s, memory_s, self.exponent);
+        Timing { launch_s, compute_s, memory_s, total_s, dram_bytes, cache_bytes }
     }
 
     /// Share of the traffic that misses the last-level cache.
