@@ -5,14 +5,16 @@ use super::output;
 use super::progress::Watch;
 use crate::kernels::{Tier, Topology};
 use crate::pipeline::characterise::{self, characterise};
+use crate::pipeline::device::{self, Device};
 use crate::pipeline::summary::kernels::section;
 use crate::pipeline::{Observer, examine};
 use crate::record::format::{json, rows};
-use crate::record::{Kernel, Precision, Size};
-use crate::report::{Characterisation, Energy, Estimate};
+use crate::record::{Kernel, KernelSpec, Precision, Row, Size};
+use crate::report::{Characterisation, Energy, Estimate, Origin};
 use anyhow::Context as _;
 use clap::Args;
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// Options of `ergometer bench`.
 #[derive(Debug, Args)]
@@ -20,15 +22,18 @@ pub(super) struct Options {
     /// Kernels: gemm, spmv_csr, spmv_coo, triad, stencil, monte_carlo, dist, or a probe; all by default.
     #[arg(value_name = "KERNEL")]
     kernels: Vec<Kernel>,
+    /// cpu, cuda, cuda:INDEX, cuda:GPU-UUID, or a virtual device such as vnode-a100.
+    #[arg(long, default_value = "cpu")]
+    device: Device,
     /// Instruction-set tiers, comma separated: scalar, sse, avx2, avx512; scalar and the best by default.
     #[arg(long, value_delimiter = ',', value_name = "TIER")]
     isa: Vec<String>,
     /// Thread counts, comma separated; 1 and all cores by default.
     #[arg(long, value_delimiter = ',', value_name = "N")]
     threads: Vec<usize>,
-    /// Number format: f32 or f64.
-    #[arg(long, default_value = "f32")]
-    precision: Precision,
+    /// Number format: f32 or f64; on a GPU also tf32 and bf16, and all of them by default.
+    #[arg(long)]
+    precision: Option<Precision>,
     /// One size, such as m=1024,n=1024,k=1024, instead of sizes for the machine's caches.
     #[arg(long)]
     size: Option<Size>,
@@ -41,6 +46,82 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome> {
+    if options.repeats == 0 {
+        return Err(usage("--repeats 0 would measure nothing"));
+    }
+    if options.device == Device::Cpu { cpu(context, options) } else { other(context, &options) }
+}
+
+/// A card or the virtual node.
+fn other(context: &Context, options: &Options) -> anyhow::Result<Outcome> {
+    if !options.isa.is_empty() || !options.threads.is_empty() {
+        return Err(usage("--isa and --threads are for the CPU"));
+    }
+    let mut specs = device::specs(&options.kernels, options.precision)?;
+    if let Some(size) = options.size {
+        specs = specs.iter().filter_map(|s| KernelSpec::new(s.kernel, size, s.precision).ok()).collect();
+        specs.sort();
+        specs.dedup();
+    }
+    if specs.is_empty() {
+        return Err(usage("no kernel of the built-in plan has what you asked for (kernel, precision, size)"));
+    }
+    // Opened before anything is written: a card that is missing leaves no empty folder.
+    let state = std::env::temp_dir().join(format!("ergometer-bench-{}.json", std::process::id()));
+    let mut rig = device::open(&options.device, &state, context.globals.seed)?;
+    let name = rig.executor.device();
+    let folder = context.run_folder("bench")?;
+    let plan = specs.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let manifest = context.manifest("bench", vec![name.clone()], plan);
+    let watch = Watch::new(context);
+    watch.stage("measuring the kernels");
+    let outcome = device::measure(&mut rig, &specs, options.repeats, &manifest.manifest_id, &watch);
+    drop(watch);
+    let _ = std::fs::remove_file(&state);
+    let outcome = outcome?;
+    json::write(&folder.join("manifest.json"), &manifest)?;
+    let mut section = section(&outcome.rows, &name, "no sensor covers it");
+    if matches!(options.device, Device::Virtual(_)) {
+        section.origin = Origin::Virtual;
+        context.say(format!("{name} is virtual: the results say nothing about real hardware"));
+    }
+    finish(context, &folder, &outcome.rows, &outcome.skipped, &section, None)
+}
+
+/// Writes the rows and prints the table.
+fn finish(
+    context: &Context,
+    folder: &Path,
+    measured: &[Row],
+    skipped: &[String],
+    section: &Characterisation,
+    absent: Option<String>,
+) -> anyhow::Result<Outcome> {
+    let file = folder.join("bench.csv");
+    rows::write(&file, measured)?;
+    for skipped in skipped {
+        context.say(format!("left out: {skipped}"));
+    }
+    if context.globals.json {
+        output::json(section)?;
+        return Ok(Outcome::Done);
+    }
+    let mut text = text(section).context("the table could not be written")?;
+    if let Some(reason) = absent {
+        text.push_str(&format!("energy: absent, because {reason}\n"));
+    }
+    let (disturbed, points) = crate::pipeline::summary::kernels::disturbed(measured);
+    if disturbed > 0 {
+        text.push_str(&format!(
+            "caution: other processes took part of the machine during {disturbed} of {points} measurements (column note)\n"
+        ));
+    }
+    text.push_str(&format!("results: {}\n", file.display()));
+    output::text(&text)?;
+    Ok(Outcome::Done)
+}
+
+fn cpu(context: &Context, options: Options) -> anyhow::Result<Outcome> {
     let topology = Topology::detect()?;
     let mut settings = characterise::defaults(&topology, options.quick);
     if !options.kernels.is_empty() {
@@ -62,16 +143,14 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     if !options.threads.is_empty() {
         settings.threads = options.threads;
     }
-    if options.repeats == 0 {
-        return Err(usage("--repeats 0 would measure nothing"));
-    }
+    let precision = options.precision.unwrap_or(Precision::F32);
     if let Some(size) = options.size {
-        let fits = |kernel: &Kernel| crate::record::KernelSpec::new(*kernel, size, options.precision).is_ok();
+        let fits = |kernel: &Kernel| KernelSpec::new(*kernel, size, precision).is_ok();
         if !settings.kernels.iter().any(fits) {
             return Err(usage(format!("the size {size} fits none of the kernels asked for")));
         }
     }
-    settings.precision = options.precision;
+    settings.precision = precision;
     settings.size = options.size;
     settings.repeats = options.repeats;
     let doctor = examine::examine();
@@ -83,29 +162,9 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     let outcome = characterise(&settings, &manifest.manifest_id, &device, &topology, None, &watch)?;
     drop(watch);
     json::write(&folder.join("manifest.json"), &manifest)?;
-    let file = folder.join("bench.csv");
-    rows::write(&file, &outcome.rows)?;
-    for skipped in &outcome.skipped {
-        context.say(format!("left out: {skipped}"));
-    }
     let absent = examine::why_no_energy(&doctor);
     let section = section(&outcome.rows, &device, absent.as_deref().unwrap_or("no sensor covers it"));
-    if context.globals.json {
-        output::json(&section)?;
-    } else {
-        output::text(&text(&section).context("the table could not be written")?)?;
-        if let Some(reason) = absent {
-            output::text(&format!("energy: absent, because {reason}\n"))?;
-        }
-        let (disturbed, points) = crate::pipeline::summary::kernels::disturbed(&outcome.rows);
-        if disturbed > 0 {
-            output::text(&format!(
-                "caution: other processes took part of the machine during {disturbed} of {points} measurements (column note)\n"
-            ))?;
-        }
-        output::text(&format!("results: {}\n", file.display()))?;
-    }
-    Ok(Outcome::Done)
+    finish(context, &folder, &outcome.rows, &outcome.skipped, &section, absent)
 }
 
 fn usage_of(error: impl std::fmt::Display) -> anyhow::Error {
@@ -125,15 +184,18 @@ fn text(section: &Characterisation) -> Result<String, std::fmt::Error> {
     }
     writeln!(
         text,
-        "{:<12} {:<34} {:<8} {:>3} {:>26} {:>10} {:>9} {:>9}  {:<10} check",
-        "kernel", "size", "tier", "thr", "time in us [95 %]", "GFLOP/s", "GB/s", "of roof", "energy"
+        "{:<12} {:<40} {:<5} {:<8} {:>3} {:>26} {:>10} {:>9} {:>9}  {:<10} check",
+        "kernel", "size", "prec", "tier", "thr", "time in us [95 %]", "GFLOP/s", "GB/s", "of roof", "energy"
     )?;
     for row in &section.rows {
         let share =
             section.share_of_peak(row).map_or_else(|| "-".to_owned(), |s| format!("{:.0} %", s.percent.value()));
         let bandwidth = row.gbytes_per_s().map_or_else(|| "-".to_owned(), |rate| format!("{:.2}", rate.value()));
         let energy = row.energy.iter().find_map(|component| match &component.energy {
-            Energy::Known { joules, .. } => Some(format!("{:.3e} J", joules.value())),
+            Energy::Known { joules, provenance } if provenance.is_measured() => {
+                Some(format!("{:.3e} J", joules.value()))
+            }
+            Energy::Known { joules, provenance } => Some(format!("{:.3e} J {provenance}", joules.value())),
             Energy::Absent { .. } => None,
         });
         let check = match row.error_over_bound {
@@ -143,9 +205,10 @@ fn text(section: &Characterisation) -> Result<String, std::fmt::Error> {
         };
         writeln!(
             text,
-            "{:<12} {:<34} {:<8} {:>3} {:>26} {:>10.2} {:>9} {:>9}  {:<10} {check}",
+            "{:<12} {:<40} {:<5} {:<8} {:>3} {:>26} {:>10.2} {:>9} {:>9}  {:<10} {check}",
             row.spec.kernel,
             row.spec.size,
+            row.spec.precision,
             row.tier,
             row.threads,
             cell(row.time.scaled(1e6), 2),

@@ -2,7 +2,7 @@
 
 use super::context::{Context, Outcome, usage};
 use super::output;
-use crate::harness::table::{Accept, EdpTable, edp_tables, foreign, idle, render};
+use crate::harness::table::{Accept, EdpTable, edp_tables, foreign, idle, render, thesis};
 use crate::record::format::{foreign as format, rows};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// Results: our own CSV, or with --mapping any CSV of a sweep.
-    #[arg(value_name = "RESULTS", required = true)]
+    #[arg(value_name = "RESULTS", required_unless_present = "thesis", conflicts_with = "thesis")]
     results: Vec<PathBuf>,
     /// Which columns of a foreign CSV mean what (TOML).
     #[arg(long, value_name = "FILE")]
@@ -22,6 +22,9 @@ pub(super) struct Options {
     /// Which table.
     #[arg(long, value_enum, default_value_t = Layout::Edp)]
     layout: Layout,
+    /// The printed gains of thesis tables 3.19 to 3.24 beside those that follow from its powers, every difference shown.
+    #[arg(long)]
+    thesis: bool,
     /// Let energies of models (the DRAM model) count, labelled.
     #[arg(long)]
     with_modelled: bool,
@@ -41,6 +44,10 @@ enum Layout {
 pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome> {
     let name = if context.globals.json { "csv" } else { &options.format };
     let render = render::format(name).ok_or_else(|| usage(format!("there is no format {name}")))?;
+    if options.thesis {
+        output::text(&thesis::render(render))?;
+        return Ok(Outcome::Done);
+    }
     let mut text = String::new();
     let mut add = |rendered: String| {
         if !text.is_empty() {

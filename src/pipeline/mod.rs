@@ -5,6 +5,7 @@
 
 pub mod calibrate;
 pub mod characterise;
+pub mod device;
 pub mod examine;
 pub mod full;
 pub mod interference;
