@@ -162,33 +162,4 @@ fn the_stages_read_one_another() {
     assert!(simulated.contains("thesis: Pollux"), "{simulated}");
 }
 
-const PLAN: &str = r#"
-name = "small"
-devices = ["vnode-a100"]
-seed = 1
-blocks = 2
-
-[window]
-least_s = 0.5
-periods = 20.0
-longest_warm_up_s = 10.0
-
-[idle]
-times_s = [1.0, 4.0]
-
-[[kernels]]
-kernel = "gemm"
-sizes = ["m=1024,n=1024,k=1024", "m=4096,n=4096,k=4096"]
-precisions = ["f32", "bf16"]
-
-[[kernels]]
-kernel = "triad"
-sizes = ["n=1048576", "n=268435456"]
-precisions = ["f32"]
-
-[[settings]]
-gpu_clock_mhz = [1410, 1005, 600]
-
-[[settings]]
-gpu_cap_w = [150, 250]
-"#;
+const PLAN: &str = include_str!("plans/small.toml");
