@@ -154,7 +154,7 @@ fn cpu(context: &Context, options: Options) -> anyhow::Result<Outcome> {
     settings.size = options.size;
     settings.repeats = options.repeats;
     let doctor = examine::examine();
-    let device = doctor.cpu.model.clone().unwrap_or_else(|| "CPU of unknown model".to_owned());
+    let device = examine::cpu_model(&doctor);
     let folder = context.run_folder("bench")?;
     let manifest = context.manifest("bench", vec![device.clone()], format!("{settings:?}"));
     let watch = Watch::new(context);

@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         allow_control: context.globals.allow_control,
         seeds: options.seeds.unwrap_or(full::SEEDS).max(1),
     };
-    let fresh = context.manifest("pipeline", vec![], full::plan_text(&settings)?);
+    let fresh = context.manifest("pipeline", full::devices(&settings)?, full::plan_text(&settings)?);
     let (folder, manifest) = match &options.resume {
         Some(folder) => (folder.clone(), resumable(folder, fresh)?),
         None => (context.run_folder("pipeline")?, fresh),

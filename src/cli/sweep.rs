@@ -81,7 +81,7 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
             "{preset} is virtual: nothing of this machine is changed, and the results say nothing about real hardware"
         ));
     }
-    let cpu = doctor.cpu.model.clone().unwrap_or_else(|| "CPU of unknown model".to_owned());
+    let cpu = examine::cpu_model(&doctor);
     let open = |state_file: &Path| -> anyhow::Result<Target> {
         match &preset {
             Some(preset) => {

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 pub fn cpu(rows: &[Row], doctor: &Doctor, topology: &Topology, seed: u64) -> anyhow::Result<Calibration> {
     let facts = start::CpuFacts {
         name: "this-cpu".to_owned(),
-        title: doctor.cpu.model.clone().unwrap_or_else(|| "CPU of unknown model".to_owned()),
+        title: super::examine::cpu_model(doctor),
         cores: u32::try_from(topology.cores().len()).unwrap_or(u32::MAX),
         clock_hz: None,
         last_level_cache_bytes: topology.cache_bytes(3).or_else(|| topology.cache_bytes(2)).map(|bytes| bytes as f64),

@@ -45,16 +45,21 @@ pub fn section(doctor: &Doctor) -> report::Doctor {
     report::Doctor { machine: machine(doctor), checks }
 }
 
+/// The processor's model name, as it stands in rows.
+pub fn cpu_model(doctor: &Doctor) -> String {
+    doctor.cpu.model.clone().unwrap_or_else(|| "CPU of unknown model".to_owned())
+}
+
 /// The processor, for headings.
 pub fn device(doctor: &Doctor) -> String {
-    let model = doctor.cpu.model.as_deref().unwrap_or("processor of unknown model");
-    doctor.cpu.cores.map_or_else(|| model.to_owned(), |cores| format!("{model}, {cores} cores"))
+    let model = cpu_model(doctor);
+    doctor.cpu.cores.map_or_else(|| model.clone(), |cores| format!("{model}, {cores} cores"))
 }
 
 /// The machine in one line.
 pub fn machine(doctor: &Doctor) -> String {
     let cpu = &doctor.cpu;
-    let mut parts = vec![cpu.model.clone().unwrap_or_else(|| "processor of unknown model".to_owned())];
+    let mut parts = vec![cpu_model(doctor)];
     if let Some(cores) = cpu.cores {
         parts.push(format!("{cores} cores"));
     }

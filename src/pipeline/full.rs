@@ -88,6 +88,18 @@ pub fn plan_text(options: &Options) -> anyhow::Result<String> {
     Ok(format!("quick = {}\nseeds = {}\n{}", options.quick, options.seeds, plan(options)?.text))
 }
 
+/// The devices that the numbers come from: part of its identity.
+///
+/// # Errors
+/// The built-in plan can't be read, which would be a defect.
+pub fn devices(options: &Options) -> anyhow::Result<Vec<String>> {
+    let mut devices = vec![examine::cpu_model(&examine::examine())];
+    if !options.allow_control {
+        devices.extend(plan(options)?.devices);
+    }
+    Ok(devices)
+}
+
 fn plan(options: &Options) -> anyhow::Result<Plan> {
     let mut plan = Plan::load("pipeline")?;
     plan.seed = options.seed;
@@ -170,7 +182,7 @@ impl Run<'_> {
         if file.exists() {
             return Ok(rows::read(&file)?);
         }
-        let device = doctor.cpu.model.clone().unwrap_or_else(|| "CPU of unknown model".to_owned());
+        let device = examine::cpu_model(doctor);
         let options = characterise::defaults(topology, self.options.quick);
         let parts = self.path("bench");
         let id = &self.manifest.manifest_id;
@@ -184,7 +196,7 @@ impl Run<'_> {
         let places = sweep::Places { journal: self.path("sweep.journal"), state_dir: self.path("state") };
         let state_file = self.path("vnode-state.json");
         let mut target = if self.options.allow_control {
-            sweep::real_target(doctor.cpu.model.as_deref().unwrap_or("CPU of unknown model"))?
+            sweep::real_target(&examine::cpu_model(doctor))?
         } else {
             let preset = plan.devices.first().map_or("vnode-a100", String::as_str);
             sweep::virtual_target(preset, &state_file, self.options.seed, Pace::Virtual)?
