@@ -294,7 +294,9 @@ impl Lease {
 
     fn put_back(&mut self, index: usize) -> Result<(), LeaseError> {
         let Some(held) = self.held.get_mut(index) else { return Ok(()) };
-        match held.change.as_ref().and_then(|change| change.old.clone()) {
+        let Some(change) = &held.change else { return Ok(()) };
+        match change.old.clone() {
+            Some(old) if change.settled && change.ours == [old.as_str()] => Ok(()),
             Some(old) => self.set_at(index, &old).map(|_| ()),
             None => Ok(held.knob.reset()?),
         }

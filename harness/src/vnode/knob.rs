@@ -97,6 +97,7 @@ impl VnodeKnob {
             None => None,
         };
         let clock = number.map(|hz| state.physics.clock.clip(hz));
+        let before = state.settings.clone();
         let settings = &mut state.settings;
         match self.lever {
             Lever::GpuClock => settings.gpu_clock_hz = clock,
@@ -104,6 +105,9 @@ impl VnodeKnob {
             Lever::GpuCap => settings.gpu_cap_w = number,
             Lever::CpuCap => settings.cpu_cap_w = number,
             _ => settings.governor = value.map(str::to_owned),
+        }
+        if state.settings == before {
+            return Ok(());
         }
         state.write(&self.path).map_err(|error| self.failed(error))
     }

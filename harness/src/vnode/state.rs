@@ -6,6 +6,15 @@ use ergometer_record::files;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// State files written by this process.
+static WRITES: AtomicU64 = AtomicU64::new(0);
+
+/// How often this process has written a state file: while it stands, only another process can have changed one.
+pub(super) fn writes() -> u64 {
+    WRITES.load(Ordering::Acquire)
+}
 
 /// What is set on the virtual device. Absent means the device's own default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -72,6 +81,7 @@ impl State {
         let mut file = tempfile::Builder::new().prefix(".vnode-").tempfile_in(folder).map_err(fail)?;
         file.write_all(text.as_bytes()).map_err(fail)?;
         file.persist(path).map_err(|error| fail(error.error))?;
+        WRITES.fetch_add(1, Ordering::AcqRel);
         Ok(())
     }
 
