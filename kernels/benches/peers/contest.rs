@@ -121,7 +121,7 @@ impl<'a> Rounds<'a> {
 
     /// Runs the contest, prints it and appends its lines.
     pub(crate) fn hold(&self, mut contest: Contest<'_>, lines: &mut Vec<Line>) -> Result<(), String> {
-        let (least, most, target) = if self.options.smoke { (2, 2, 0.002) } else { (8, 24, self.options.seconds) };
+        let (least, most, target) = if self.options.smoke { (2, 2, 0.002) } else { (8, 12, self.options.seconds) };
         for e in &mut contest.entrants {
             (e.run)(1)?;
             let once = timed(e, 1)?;

@@ -1,6 +1,6 @@
 //! The kernels beside their peers: interleaved rounds, ratios with intervals.
 //!
-//! `cargo bench -p ergometer-kernels --bench peers -- [--smoke] [--record] [--long] [--seconds S] [WORD…]`
+//! `cargo bench -p ergometer-kernels --bench peers -- [--smoke] [--record] [--long] [--seconds S] [--threads N] [WORD…]`
 //!
 //! Every contest runs all its entrants in turn, round after round, and compares within a round only; a word selects the
 //! contests whose label has it. A round in which other processes took more than [`load::MOST_CORES`] of a core is thrown
@@ -34,12 +34,14 @@ struct Options {
     record: bool,
     /// Time of one entrant in one round.
     seconds: f64,
+    /// Only this number of threads.
+    threads: Option<usize>,
     words: Vec<String>,
 }
 
 impl Options {
     fn parse() -> Result<Self, String> {
-        let mut o = Self { smoke: false, long: false, record: false, seconds: 0.03, words: Vec::new() };
+        let mut o = Self { smoke: false, long: false, record: false, seconds: 0.03, threads: None, words: Vec::new() };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
@@ -52,8 +54,14 @@ impl Options {
                     let value = arguments.next().and_then(|v| v.parse().ok()).filter(|s: &f64| *s > 0.0);
                     o.seconds = value.ok_or("--seconds needs a positive number")?;
                 }
+                "--threads" => {
+                    let value = arguments.next().and_then(|v| v.parse().ok()).filter(|n: &usize| *n > 0);
+                    o.threads = Some(value.ok_or("--threads needs a positive number")?);
+                }
                 other if other.starts_with('-') => {
-                    return Err(format!("{other} is unknown: use --smoke, --long, --record, --seconds S or words"));
+                    return Err(format!(
+                        "{other} is unknown: use --smoke, --long, --record, --seconds S, --threads N or words"
+                    ));
                 }
                 word => o.words.push(word.to_owned()),
             }
@@ -98,6 +106,9 @@ fn run(options: &Options) -> Result<(), String> {
     let cores = topology.cores().len();
     let mut counts = vec![1, cores];
     counts.dedup();
+    if let Some(threads) = options.threads {
+        counts = vec![threads];
+    }
     let mut lines = Vec::new();
     for threads in counts {
         let pool = Arc::new(Pool::new(&topology, Some(threads)).map_err(|e| e.to_string())?);

@@ -57,35 +57,40 @@ unsafe fn body<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V::Elem]) {
     unsafe { if dim < V::LANES { across_points::<V>(points, dim, out) } else { along_rows::<V>(points, dim, out) } }
 }
 
-/// Short rows: one point a lane, so that no lane is wasted and nothing is summed across lanes.
+/// Points whose sums of squares wait for their square roots together.
+const WAITING: usize = 64;
+
+/// Short rows: sums one point after the other, whose chains overlap, and square roots a vector at a time: a scalar root
+/// takes as long as the sum.
 ///
 /// # Safety
 /// As [`body`], and `dim < V::LANES`.
 #[inline(always)]
 unsafe fn across_points<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V::Elem]) {
     use crate::element::Sealed;
-    // Room for the widest tier: 16 lanes of up to 15 coordinates.
-    let mut lanes = [<V::Elem as Sealed>::ZERO; 256];
+    let mut sums = [<V::Elem as Sealed>::ZERO; WAITING];
     let plain = (<V::Elem as Sealed>::RUNGS.plain_norms)(dim);
-    for (i, out) in out.chunks_mut(V::LANES).enumerate() {
-        let rows = &points[i * V::LANES * dim..][..out.len() * dim];
-        for (l, row) in rows.chunks_exact(dim.max(1)).enumerate() {
-            for (c, x) in row.iter().enumerate() {
-                lanes[c * V::LANES + l] = *x;
+    for (i, out) in out.chunks_mut(WAITING).enumerate() {
+        let rows = &points[i * WAITING * dim..][..out.len() * dim];
+        for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(dim.max(1))) {
+            *sum = <V::Elem as Sealed>::ZERO;
+            for x in row {
+                // SAFETY: the tier is the caller's to guarantee.
+                *sum = unsafe { V::mul_add_one(*x, *x, *sum) };
             }
         }
-        // SAFETY: `c < dim < LANES <= 16`, so that every vector lies in the array; the store names its lanes.
-        unsafe {
-            let mut sum = V::splat(<V::Elem as Sealed>::ZERO);
-            for c in 0..dim {
-                let x = V::load(lanes.as_ptr().add(c * V::LANES));
-                sum = x.mul_add(x, sum);
+        let mut good = true;
+        for at in (0..out.len()).step_by(V::LANES) {
+            let take = V::LANES.min(out.len() - at);
+            // SAFETY: `LANES` divides `WAITING`, so that whole vectors lie in `sums`; the store names its lanes.
+            unsafe {
+                let norms = V::load(sums.as_ptr().add(at)).sqrt();
+                norms.store_first(out.as_mut_ptr().add(at), take);
+                good &= take == V::LANES && norms.within(V::splat(plain[0]), V::splat(plain[1]));
             }
-            let norms = sum.sqrt();
-            norms.store_first(out.as_mut_ptr(), out.len());
-            if out.len() < V::LANES || !norms.within(V::splat(plain[0]), V::splat(plain[1])) {
-                rescue(rows, dim, out, plain);
-            }
+        }
+        if !good {
+            rescue(rows, dim, out, plain);
         }
     }
 }

@@ -64,9 +64,12 @@ impl<T: Element + Pod> Work for Spmv<T> {
         let n = self.x.len();
         let (x, y) = (&*self.x, Shared::new(&mut self.y));
         let (columns, values) = (&*self.columns, &*self.values);
-        let (csr, coo) = match &self.format {
-            Format::Compressed => (Csr::new(n, n, &self.row_pointer, columns, values).ok(), None),
-            Format::Coordinates(rows) => (None, Coo::new(n, n, rows, columns, values).ok()),
+        // SAFETY: `new` checked these very buffers, and nothing has written to them since.
+        let (csr, coo) = unsafe {
+            match &self.format {
+                Format::Compressed => (Some(Csr::checked_before(n, &self.row_pointer, columns, values)), None),
+                Format::Coordinates(rows) => (None, Some(Coo::checked_before([n, n], rows, columns, values))),
+            }
         };
         move |_, index, of| {
             if let Some(matrix) = &csr {

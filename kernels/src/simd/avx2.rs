@@ -127,6 +127,15 @@ macro_rules! avx2 {
                 a.mul_add(b, c)
             }
             #[inline(always)]
+            unsafe fn equal_of_eight(p: *const u32) -> usize {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; the caller has eight numbers at `p`.
+                unsafe {
+                    let eight = _mm256_loadu_si256(p.cast());
+                    let equal = _mm256_cmpeq_epi32(eight, _mm256_set1_epi32(*p as i32));
+                    (_mm256_movemask_ps(_mm256_castsi256_ps(equal)) as u32).trailing_ones() as usize
+                }
+            }
+            #[inline(always)]
             unsafe fn prefetch(p: *const $elem) {
                 // SAFETY: AVX2 and FMA are there by the trait's contract; a prefetch never faults.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }

@@ -52,6 +52,8 @@ pub trait Vector: Copy {
     unsafe fn gather(base: *const Self::Elem, index: *const u32) -> Self;
     /// `a * b + c` of one element, rounded as the lanes are.
     unsafe fn mul_add_one(a: Self::Elem, b: Self::Elem, c: Self::Elem) -> Self::Elem;
+    /// How many of the eight numbers at `p` equal the first before one differs.
+    unsafe fn equal_of_eight(p: *const u32) -> usize;
     /// Brings the line at `p` closer; never faults.
     unsafe fn prefetch(p: *const Self::Elem);
 }

@@ -129,6 +129,15 @@ macro_rules! sse {
                 a * b + c
             }
             #[inline(always)]
+            unsafe fn equal_of_eight(p: *const u32) -> usize {
+                // SAFETY: SSE2 is part of x86-64; the caller has eight numbers at `p`.
+                unsafe {
+                    let first = _mm_set1_epi32(*p as i32);
+                    let four = |i: usize| _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_loadu_si128(p.add(i).cast()), first));
+                    (_mm_movemask_ps(four(0)) | _mm_movemask_ps(four(4)) << 4).trailing_ones() as usize
+                }
+            }
+            #[inline(always)]
             unsafe fn prefetch(p: *const $elem) {
                 // SAFETY: SSE2 is part of x86-64; a prefetch never faults.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }

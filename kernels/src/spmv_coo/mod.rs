@@ -54,6 +54,19 @@ impl<'a, T: Element> Coo<'a, T> {
         }
         Ok(Self { rows_of_matrix, columns_of_matrix, rows, columns, values })
     }
+
+    /// As [`Self::new`] without its checks, which take about as long as a product.
+    ///
+    /// # Safety
+    /// [`Self::new`] accepted slices with these contents.
+    pub(crate) unsafe fn checked_before(
+        [rows_of_matrix, columns_of_matrix]: [usize; 2],
+        rows: &'a [u32],
+        columns: &'a [u32],
+        values: &'a [T],
+    ) -> Self {
+        Self { rows_of_matrix, columns_of_matrix, rows, columns, values }
+    }
 }
 
 /// `y = A x`; rows without entries become 0. Each row is summed by one worker in an order that depends on its length
@@ -116,15 +129,21 @@ unsafe fn body<V: Vector>(
     y.fill(<V::Elem as Sealed>::ZERO);
     let (rows, columns, values) =
         (&matrix.rows[entries.clone()], &matrix.columns[entries.clone()], &matrix.values[entries]);
-    let mut i = 0;
-    while i < rows.len() {
-        let row = rows[i];
-        let start = i;
-        while i < rows.len() && rows[i] == row {
-            i += 1;
+    let (columns, values, x) = (columns.as_ptr(), values.as_ptr(), x.as_ptr());
+    let mut start = 0;
+    while start < rows.len() {
+        let row = rows[start];
+        let mut end = start + 1;
+        // SAFETY: eight rows are there.
+        if rows.len() - start >= 8 {
+            end = start + unsafe { V::equal_of_eight(rows.as_ptr().add(start)) };
         }
-        // SAFETY: every column is below `x.len()`, by `Coo::new`.
-        y[row as usize - first_row] = unsafe { dot::<V>(&columns[start..i], &values[start..i], x.as_ptr()) };
+        if end - start == 8 || rows.len() - start < 8 {
+            end += rows[end..].iter().take_while(|r| **r == row).count();
+        }
+        // SAFETY: the entries are in both arrays, and every column is below the length of `x`, by `Coo::new`.
+        y[row as usize - first_row] = unsafe { dot::<V>(end - start, columns.add(start), values.add(start), x) };
+        start = end;
     }
 }
 

@@ -65,6 +65,19 @@ impl<'a, T: Element> Csr<'a, T> {
         Ok(Self { columns_of_matrix, row_pointer, columns, values })
     }
 
+    /// As [`Self::new`] without its checks, which take about as long as a product.
+    ///
+    /// # Safety
+    /// [`Self::new`] accepted slices with these contents.
+    pub(crate) unsafe fn checked_before(
+        columns_of_matrix: usize,
+        row_pointer: &'a [u32],
+        columns: &'a [u32],
+        values: &'a [T],
+    ) -> Self {
+        Self { columns_of_matrix, row_pointer, columns, values }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.row_pointer.len() - 1
@@ -153,20 +166,60 @@ pub(crate) fn part<T: Element>(level: Level, matrix: &Csr<'_, T>, x: &[T], y: Sh
 /// The CPU has the vector's tier. `x` has the matrix's columns; `y` is as long as `rows`, which lie in the matrix.
 #[inline(always)]
 unsafe fn body<V: Vector>(matrix: &Csr<'_, V::Elem>, rows: Range<usize>, x: &[V::Elem], y: &mut [V::Elem]) {
-    for (row, y) in rows.zip(y) {
-        let (from, to) = (matrix.row_pointer[row] as usize, matrix.row_pointer[row + 1] as usize);
-        // SAFETY: `from <= to <= entries` and every column is below `x.len()`, by `Csr::new`.
-        *y = unsafe { dot::<V>(&matrix.columns[from..to], &matrix.values[from..to], x.as_ptr()) };
+    let (pointer, columns) = (&matrix.row_pointer[rows.start..=rows.end], matrix.columns.as_ptr());
+    let (values, x) = (matrix.values.as_ptr(), x.as_ptr());
+    for (y, ends) in y.iter_mut().zip(pointer.windows(2)) {
+        let (from, to) = (ends[0] as usize, ends[1] as usize);
+        // SAFETY: `from <= to <= entries` and every column is below the length of `x`, by `Csr::new`.
+        *y = unsafe { dot::<V>(to - from, columns.add(from), values.add(from), x) };
     }
+}
+
+/// A sum of so few products that the loop around them would cost more: straight-line code for each length.
+///
+/// # Safety
+/// As [`dot`] with `n = N`.
+#[inline(always)]
+unsafe fn few<V: Vector, const N: usize>(columns: *const u32, values: *const V::Elem, x: *const V::Elem) -> V::Elem {
+    let mut sum = <V::Elem as Sealed>::ZERO;
+    for i in 0..N {
+        // SAFETY: `i < N`; columns are valid for `x` by the contract.
+        sum = unsafe { V::mul_add_one(*values.add(i), *x.add(*columns.add(i) as usize), sum) };
+    }
+    sum
 }
 
 /// The sum of `values[i] * x[columns[i]]`.
 ///
 /// # Safety
-/// The CPU has the vector's tier; both slices have one length; `x` reaches every column.
+/// The CPU has the vector's tier; `columns` and `values` have `n` elements; `x` reaches every column.
 #[inline(always)]
-pub(crate) unsafe fn dot<V: Vector>(columns: &[u32], values: &[V::Elem], x: *const V::Elem) -> V::Elem {
-    let (n, columns, values) = (columns.len(), columns.as_ptr(), values.as_ptr());
+pub(crate) unsafe fn dot<V: Vector>(
+    n: usize,
+    columns: *const u32,
+    values: *const V::Elem,
+    x: *const V::Elem,
+) -> V::Elem {
+    // SAFETY: the contract of `few` is this one's, with `N` equal to `n`.
+    unsafe {
+        match n {
+            0 => <V::Elem as Sealed>::ZERO,
+            1 => few::<V, 1>(columns, values, x),
+            2 => few::<V, 2>(columns, values, x),
+            3 => few::<V, 3>(columns, values, x),
+            4 => few::<V, 4>(columns, values, x),
+            5 => few::<V, 5>(columns, values, x),
+            6 => few::<V, 6>(columns, values, x),
+            7 => few::<V, 7>(columns, values, x),
+            _ => many::<V>(n, columns, values, x),
+        }
+    }
+}
+
+/// # Safety
+/// As [`dot`].
+#[inline(always)]
+unsafe fn many<V: Vector>(n: usize, columns: *const u32, values: *const V::Elem, x: *const V::Elem) -> V::Elem {
     let mut i = 0;
     let mut sum = <V::Elem as Sealed>::ZERO;
     // SAFETY: `i + lanes <= n` or `i < n` at each access; columns are valid for `x` by the contract.

@@ -252,7 +252,9 @@ unsafe fn body<V: Vector>(
         let row = m.long.rows[i] as usize;
         // SAFETY: the long row is this worker's; its columns are of the matrix, as checked when it was compressed.
         unsafe {
-            y.range(row..row + 1)[0] = dot::<V>(&m.long.columns[entries.clone()], &m.long.values[entries], x);
+            let (columns, values) = (m.long.columns.as_ptr(), m.long.values.as_ptr());
+            let (from, n) = (entries.start, entries.len());
+            y.range(row..row + 1)[0] = dot::<V>(n, columns.add(from), values.add(from), x);
         }
     }
 }

@@ -13,9 +13,13 @@ use crate::pool::{Pool, spread};
 use crate::simd::Vector;
 use crate::tier::{Level, Tier, dispatch};
 
-/// Rows of a plane that are swept through all planes before the next ones: three such blocks of planes stay in L2 for
-/// rows of up to some thousand points.
+/// Rows of a plane that are swept through all planes before the next ones, where whole planes are too large to stay in
+/// cache: three such blocks of planes stay in L2 for rows of up to some thousand points.
 const BLOCK: usize = 64;
+/// Bytes of the four planes at work from which they are swept in blocks. Below, blocks lose: `docs/kernels.md`.
+const BLOCKED_BYTES: usize = 4 << 20;
+/// Bytes of a row from which its stores may be non-temporal; below they lose, whatever the box: `docs/kernels.md`.
+const STREAMED_ROW_BYTES: usize = 2000;
 
 /// Extents of a box including its boundary layer: `nx` along the contiguous axis, `nz` along the slowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +47,7 @@ impl Grid {
 /// `out` is left as it is (Dirichlet). The last operation is fused on AVX2 and AVX-512.
 ///
 /// The result of a tier is the same bit for bit whatever the thread count. Stores are non-temporal when both boxes
-/// together exceed the pool's last-level cache. A box with an extent below 3 has no interior: nothing is written.
+/// together exceed the pool's last-level cache and rows are long. A box with an extent below 3 has no interior: nothing is written.
 ///
 /// # Errors
 /// Lengths that are not the box's; extents that overflow; a tier that the CPU lacks; nested use of the pool.
@@ -118,9 +122,11 @@ pub(crate) unsafe fn part<T: Element>(level: Level, whole: &Part<T>, index: usiz
 /// Calls `row` with the offset of the first interior point of each row, blocks of rows outermost.
 #[inline(always)]
 fn rows<T>(part: &Part<T>, mut row: impl FnMut(usize)) {
+    let planes = 4 * part.grid.nx * part.grid.ny * size_of::<T>();
+    let block = if planes < BLOCKED_BYTES { usize::MAX } else { BLOCK };
     let mut start = part.y.start;
     while start < part.y.end {
-        let end = part.y.end.min(start + BLOCK);
+        let end = part.y.end.min(start.saturating_add(block));
         for z in part.z.clone() {
             for y in start..end {
                 row((z * part.grid.ny + y) * part.grid.nx + 1);
@@ -153,6 +159,7 @@ unsafe fn scalar<T: Element>(part: &Part<T>) {
 unsafe fn body<V: Vector>(part: &Part<V::Elem>) {
     let (nx, plane) = (part.grid.nx, part.grid.nx * part.grid.ny);
     let inner = nx.saturating_sub(2);
+    let stream = part.stream && inner * size_of::<V::Elem>() >= STREAMED_ROW_BYTES;
     // SAFETY: rows start at interior points and have `inner` of them, so that every neighbour lies in the box; tails
     // name their lanes; streams are aligned by the head.
     unsafe {
@@ -175,7 +182,7 @@ unsafe fn body<V: Vector>(part: &Part<V::Elem>) {
                 c0.mul_add(load(p), c1.mul(x.add(y).add(z)))
             };
             let mut i = 0;
-            if part.stream {
+            if stream {
                 let head = out.align_offset(V::LANES * size_of::<V::Elem>()).min(inner);
                 if head <= V::LANES {
                     some(0, head).store_first(out, head);
@@ -196,7 +203,7 @@ unsafe fn body<V: Vector>(part: &Part<V::Elem>) {
                 some(i, inner - i).store_first(out.add(i), inner - i);
             }
         });
-        if part.stream {
+        if stream {
             V::fence();
         }
     }

@@ -48,12 +48,26 @@ proptest! {
 
 #[test]
 fn more_rows_than_a_block() {
+    // Four planes of this box are 4 MiB and more, so that it is swept in blocks.
     check::<f32>(Grid { nx: 5, ny: 2 * BLOCK + 3, nz: 4 }, 0);
+    let grid = Grid { nx: 1500, ny: 2 * BLOCK + 50, nz: 3 };
+    assert!(4 * grid.nx * grid.ny * 4 >= BLOCKED_BYTES);
+    let u = values::<f32>(4, grid.points().unwrap());
+    let run = |tier| {
+        let mut out = u.clone();
+        stencil(None, tier, grid, &u, &mut out, 0.4, -0.3).unwrap();
+        out
+    };
+    let wanted = run(Tier::Scalar);
+    for &tier in tiers() {
+        let error = run(tier).iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(error < 1e-6, "{tier}: {error}");
+    }
 }
 
 #[test]
 fn streaming_gives_the_same_bits() {
-    let grid = Grid { nx: 61, ny: 5, nz: 4 };
+    let grid = Grid { nx: 621, ny: 5, nz: 4 };
     let u = values::<f32>(1, grid.points().unwrap());
     for &tier in tiers() {
         let results = [false, true].map(|stream| {
