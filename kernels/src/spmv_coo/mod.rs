@@ -134,8 +134,8 @@ unsafe fn body<V: Vector>(
     while start < rows.len() {
         let row = rows[start];
         let mut end = start + 1;
-        // SAFETY: eight rows are there.
         if rows.len() - start >= 8 {
+            // SAFETY: eight rows are there, and the CPU has the tier.
             end = start + unsafe { V::equal_of_eight(rows.as_ptr().add(start)) };
         }
         if end - start == 8 || rows.len() - start < 8 {
