@@ -68,7 +68,10 @@ fn other(context: &Context, options: &Options) -> anyhow::Result<Outcome> {
     }
     // Opened before anything is written: a card that is missing leaves no empty folder.
     let state = std::env::temp_dir().join(format!("ergometer-bench-{}.json", std::process::id()));
-    let mut rig = device::open(&options.device, &state, context.globals.seed)?;
+    let (mut rig, absent) = device::open(&options.device, &state, context.globals.seed)?;
+    for reason in &absent {
+        context.say(format!("absent: {reason}"));
+    }
     let name = rig.executor.device();
     let folder = context.run_folder("bench")?;
     let plan = specs.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
@@ -80,7 +83,8 @@ fn other(context: &Context, options: &Options) -> anyhow::Result<Outcome> {
     let _ = std::fs::remove_file(&state);
     let outcome = outcome?;
     json::write(&folder.join("manifest.json"), &manifest)?;
-    let mut section = section(&outcome.rows, &name, "no sensor covers it");
+    let why = absent.first().map_or("no sensor covers it", String::as_str);
+    let mut section = section(&outcome.rows, &name, why);
     if matches!(options.device, Device::Virtual(_)) {
         section.origin = Origin::Virtual;
         context.say(format!("{name} is virtual: the results say nothing about real hardware"));

@@ -4,7 +4,7 @@
 use super::{Interrupted, Observer};
 use crate::cuda::Selector;
 use crate::harness::executor::cuda::CudaExecutor;
-use crate::harness::sensor::{Roots, nvml, select};
+use crate::harness::sensor::Roots;
 use crate::harness::sweep::Plan;
 use crate::harness::vnode::{self, Pace, Vnode};
 use crate::harness::window::{self, Rig, StopRule};
@@ -43,22 +43,21 @@ impl FromStr for Device {
     }
 }
 
-/// A device that is open, with its sensors.
+/// A device that is open, with its sensors, and what it lacks, in words.
 ///
 /// # Errors
 /// Driver, card or compiler is missing (the error says which, and the command that helps); the virtual node's state
 /// can't be written.
-pub fn open(device: &Device, state_file: &Path, seed: u64) -> anyhow::Result<Rig> {
+pub fn open(device: &Device, state_file: &Path, seed: u64) -> anyhow::Result<(Rig, Vec<String>)> {
     match device {
         Device::Cpu => anyhow::bail!("this machine's CPU is characterised by tier and threads"),
         Device::Cuda(selector) => {
             let executor = CudaExecutor::open(&selector.parse::<Selector>()?)?;
-            let sensors = select(nvml::of_card(executor.uuid(), &Roots::system())).sensors;
-            Ok(Rig::new(Box::new(executor), sensors))
+            Ok(Rig::cuda(executor, &Roots::system()))
         }
         Device::Virtual(preset) => {
             let node = Vnode::open(&vnode::preset(preset)?, state_file, seed, Pace::Virtual)?;
-            Ok(Rig::vnode(&node)?)
+            Ok((Rig::vnode(&node)?, Vec::new()))
         }
     }
 }

@@ -13,7 +13,8 @@ pub fn examine() -> Doctor {
     doctor.nvrtc = Some(if nvrtc.found {
         Item::found("NVRTC", &nvrtc.detail)
     } else {
-        Item::missing("NVRTC", &nvrtc.detail, Some("python3 -m pip install nvidia-cuda-nvrtc-cu12".to_owned()))
+        // The sentence names the one command that helps between backticks.
+        Item::missing("NVRTC", &nvrtc.detail, nvrtc.detail.split('`').nth(1).map(str::to_owned))
     });
     doctor
 }
