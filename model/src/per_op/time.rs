@@ -6,15 +6,6 @@
 use super::load::Load;
 use super::physics::Physics;
 
-/// Clocks relative to their nominal values.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Clocks {
-    /// Compute clock over the top clock.
-    pub(crate) compute: f64,
-    /// Memory clock over the nominal one.
-    pub(crate) memory: f64,
-}
-
 /// Where the time of one kernel goes; parts overlap, so they do not add up to the total.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Timing {
@@ -56,11 +47,6 @@ pub(crate) fn p_norm(a: f64, b: f64, p: f64) -> f64 {
 }
 
 impl Physics {
-    /// Time of one execution.
-    pub(crate) fn time(&self, load: &Load, clocks: Clocks) -> Timing {
-        self.at(load, &self.traffic(load, clocks.memory), clocks.compute)
-    }
-
     /// What does not depend on the compute clock, so that a search over clocks computes it once.
     pub(crate) fn traffic(&self, load: &Load, memory_ratio: f64) -> Traffic {
         let dram_share = self.dram_share(load.footprint);

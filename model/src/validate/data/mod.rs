@@ -1,10 +1,12 @@
-//! Validation on published measurements: errors of held-out settings beside an interpolation.
+//! Validation on published measurements: errors of held-out settings and devices beside what needs no model.
 //!
 //! The data are not shipped. [`run`] reads a folder of them and gives a table that can be written as JSON or printed.
 
 mod interpolation;
 mod kerneltuner;
+mod neusight;
 mod perseus;
+mod product;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -27,19 +29,22 @@ pub enum Dataset {
     ZeusCaps,
     /// Perseus (Chung et al. 2024): stages of GPT-3 175B at locked clocks on A100 SXM and A40.
     PerseusClocks,
+    /// NeuSight (Lee et al. 2025): FP32 matrix products on five GPUs, one of them unknown.
+    NeusightOperators,
     /// Kernel Tuner (Schoonhoven et al. 2022): one FP32 kernel at locked clocks, for the ridge frequency.
     KerneltunerRidge,
 }
 
 impl Dataset {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::ZeusCaps, Self::PerseusClocks, Self::KerneltunerRidge];
+    pub const ALL: [Self; 4] = [Self::ZeusCaps, Self::PerseusClocks, Self::NeusightOperators, Self::KerneltunerRidge];
 
     /// The name used on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::ZeusCaps => "zeus-caps",
             Self::PerseusClocks => "perseus-clocks",
+            Self::NeusightOperators => "neusight-operators",
             Self::KerneltunerRidge => "kerneltuner-ridge",
         }
     }
@@ -59,12 +64,14 @@ impl FromStr for Dataset {
 pub enum Finding {
     /// Errors on held-out points.
     Error {
-        /// `time` or `power`.
+        /// `time` or `power`, or an operation with what was known of the device.
         quantity: String,
         /// Of the model.
         model: ErrorSummary,
-        /// Of monotone interpolation between the same known points.
-        interpolation: ErrorSummary,
+        /// What needs no model: monotone interpolation, or a roofline with one efficiency.
+        baseline_name: String,
+        /// Its error, with the same points known.
+        baseline: ErrorSummary,
         /// What was aimed at, in percent.
         target_percent: Option<f64>,
     },
@@ -126,12 +133,12 @@ impl fmt::Display for DataReport {
                 None => "no target",
             };
             match &row.finding {
-                Finding::Error { quantity, model, interpolation, target_percent } => {
+                Finding::Error { quantity, model, baseline_name, baseline, target_percent } => {
                     let target = target_percent.map_or(String::from("none"), |t| format!("{t} %"));
                     writeln!(
                         f,
-                        "  {:10} {quantity:6} {:6.2} % over {:4} points in {:3} groups; interpolation {:6.2} %; target {target}: {verdict}",
-                        row.device, model.mape_percent, model.points, model.groups, interpolation.mape_percent,
+                        "  {:10} {quantity:18} {:6.2} % over {:4} points in {:3} groups; {baseline_name} {:6.2} %; target {target}: {verdict}",
+                        row.device, model.mape_percent, model.points, model.groups, baseline.mape_percent,
                     )?;
                 }
                 Finding::Ridge { found_mhz, published_mhz, .. } => {
@@ -177,7 +184,7 @@ pub enum DataError {
     Fit(#[from] ResponseError),
 }
 
-/// The table of a data set. `folder` holds `zeus`, `perseus` and `kerneltuner`; `seed` is that of the bootstrap.
+/// The table of a data set. `folder` holds `zeus`, `perseus`, `neusight` and `kerneltuner`; `seed` is that of the bootstrap.
 ///
 /// # Errors
 /// A file that is missing or malformed, a fit that fails.
@@ -185,6 +192,7 @@ pub fn run(dataset: Dataset, folder: &Path, seed: u64) -> Result<DataReport, Dat
     match dataset {
         Dataset::ZeusCaps => zeus::caps(&folder.join("zeus"), seed),
         Dataset::PerseusClocks => perseus::clocks(&folder.join("perseus"), seed),
+        Dataset::NeusightOperators => neusight::operators(&folder.join("neusight"), seed),
         Dataset::KerneltunerRidge => kerneltuner::ridge(&folder.join("kerneltuner")),
     }
 }

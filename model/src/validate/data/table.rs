@@ -16,7 +16,11 @@ pub(super) struct Line {
 
 /// All rows of a file.
 pub(super) fn lines(path: &Path) -> Result<Vec<Line>, DataError> {
-    let text = files::read_text(path)?;
+    parse(&files::read_text(path)?, path)
+}
+
+/// All rows of a text; `path` stands in the errors.
+pub(super) fn parse(text: &str, path: &Path) -> Result<Vec<Line>, DataError> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let fail = |error: csv::Error| DataError::Row {
         path: path.to_owned(),
@@ -97,7 +101,8 @@ pub(super) fn judge(device: &str, splits: &[Split], fit: &Fit, targets: [Option<
         let finding = Finding::Error {
             quantity: quantity.to_owned(),
             model: summarise(model, seed)?,
-            interpolation: summarise(plain, seed)?,
+            baseline_name: "interpolation".to_owned(),
+            baseline: summarise(plain, seed)?,
             target_percent,
         };
         Some(DataRow { device: device.to_owned(), finding })
