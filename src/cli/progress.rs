@@ -61,7 +61,9 @@ impl Observer for Watch<'_> {
                 bar.set_position(done);
                 bar.set_message(message.to_owned());
             }
-            Some(Display::Lines { stage, start, last }) if last.elapsed() >= LINE_PERIOD && done > 0 => {
+            Some(Display::Lines { stage, start, last })
+                if last.elapsed() >= LINE_PERIOD && 0 < done && done < total =>
+            {
                 *last = Instant::now();
                 let gone = start.elapsed().as_secs_f64();
                 let left = gone / done as f64 * total.saturating_sub(done) as f64;
