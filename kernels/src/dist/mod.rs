@@ -7,7 +7,7 @@ mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod sse;
 
-use crate::element::Element;
+use crate::element::{Element, Sealed};
 use crate::error::KernelError;
 use crate::memory::{Shared, share};
 use crate::pool::{Pool, spread};
@@ -49,35 +49,36 @@ pub(crate) fn part<T: Element>(level: Level, points: &[T], dim: usize, out: Shar
     dispatch!(level, scalar: (T::RUNGS.dist)(points, dim, out), run::<T>(points, dim, out));
 }
 
+/// Points whose sums of squares wait for their square roots together: a root of one point takes as long as one of a whole
+/// vector, and longer than a short sum.
+const WAITING: usize = 64;
+
 /// # Safety
 /// The CPU has the vector's tier. `points` has `out.len() * dim` elements.
 #[inline(always)]
 unsafe fn body<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V::Elem]) {
-    // SAFETY: the contract is this function's own.
-    unsafe { if dim < V::LANES { across_points::<V>(points, dim, out) } else { along_rows::<V>(points, dim, out) } }
+    // SAFETY: the tier is the caller's to guarantee.
+    unsafe {
+        if dim < V::LANES {
+            roots::<V>(points, dim, out, |row| one_by_one::<V>(row));
+        } else {
+            roots::<V>(points, dim, out, |row| in_lanes::<V>(row));
+        }
+    }
 }
 
-/// Points whose sums of squares wait for their square roots together.
-const WAITING: usize = 64;
-
-/// Short rows: sums one point after the other, whose chains overlap, and square roots a vector at a time: a scalar root
-/// takes as long as the sum.
+/// Norms from the sums of squares that `sum` gives for each row.
 ///
 /// # Safety
-/// As [`body`], and `dim < V::LANES`.
+/// As [`body`].
 #[inline(always)]
-unsafe fn across_points<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V::Elem]) {
-    use crate::element::Sealed;
+unsafe fn roots<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V::Elem], sum: impl Fn(&[V::Elem]) -> V::Elem) {
     let mut sums = [<V::Elem as Sealed>::ZERO; WAITING];
     let plain = (<V::Elem as Sealed>::RUNGS.plain_norms)(dim);
     for (i, out) in out.chunks_mut(WAITING).enumerate() {
         let rows = &points[i * WAITING * dim..][..out.len() * dim];
-        for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(dim.max(1))) {
-            *sum = <V::Elem as Sealed>::ZERO;
-            for x in row {
-                // SAFETY: the tier is the caller's to guarantee.
-                *sum = unsafe { V::mul_add_one(*x, *x, *sum) };
-            }
+        for (total, row) in sums.iter_mut().zip(rows.chunks_exact(dim.max(1))) {
+            *total = sum(row);
         }
         let mut good = true;
         for at in (0..out.len()).step_by(V::LANES) {
@@ -95,6 +96,51 @@ unsafe fn across_points<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V:
     }
 }
 
+/// The sum of squares of a row shorter than a vector.
+///
+/// # Safety
+/// The CPU has the vector's tier.
+#[inline(always)]
+unsafe fn one_by_one<V: Vector>(row: &[V::Elem]) -> V::Elem {
+    let mut sum = <V::Elem as Sealed>::ZERO;
+    for x in row {
+        // SAFETY: the tier is the caller's to guarantee.
+        sum = unsafe { V::mul_add_one(*x, *x, sum) };
+    }
+    sum
+}
+
+/// The sum of squares of a long row: coordinates along the lanes, two chains.
+///
+/// # Safety
+/// The CPU has the vector's tier.
+#[inline(always)]
+unsafe fn in_lanes<V: Vector>(row: &[V::Elem]) -> V::Elem {
+    let (dim, row) = (row.len(), row.as_ptr());
+    // SAFETY: the tier is the caller's to guarantee; accesses are at `c + lanes <= dim` or name their lanes.
+    unsafe {
+        let mut sums = [V::splat(<V::Elem as Sealed>::ZERO); 2];
+        let mut c = 0;
+        while c + 2 * V::LANES <= dim {
+            for (j, sum) in sums.iter_mut().enumerate() {
+                let x = V::load(row.add(c + j * V::LANES));
+                *sum = x.mul_add(x, *sum);
+            }
+            c += 2 * V::LANES;
+        }
+        if c + V::LANES <= dim {
+            let x = V::load(row.add(c));
+            sums[0] = x.mul_add(x, sums[0]);
+            c += V::LANES;
+        }
+        if c < dim {
+            let x = V::load_first(row.add(c), dim - c);
+            sums[1] = x.mul_add(x, sums[1]);
+        }
+        sums[0].add(sums[1]).sum()
+    }
+}
+
 /// Sums again the points whose plain norm left the range in which it is good.
 #[cold]
 #[inline(never)]
@@ -102,45 +148,6 @@ fn rescue<T: Element>(points: &[T], dim: usize, out: &mut [T], plain: [T; 2]) {
     for (i, out) in out.iter_mut().enumerate() {
         if !(plain[0]..=plain[1]).contains(out) {
             *out = (T::RUNGS.scaled_norm)(&points[i * dim..][..dim]);
-        }
-    }
-}
-
-/// Long rows: coordinates along the lanes, two chains a row.
-///
-/// # Safety
-/// As [`body`].
-#[inline(always)]
-unsafe fn along_rows<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V::Elem]) {
-    use crate::element::Sealed;
-    let plain = (<V::Elem as Sealed>::RUNGS.plain_norms)(dim);
-    for (i, out) in out.iter_mut().enumerate() {
-        // SAFETY: `i < out.len()`, so that the row lies in `points`; accesses are at `c + lanes <= dim` or name lanes.
-        unsafe {
-            let row = points.as_ptr().add(i * dim);
-            let mut sums = [V::splat(<V::Elem as Sealed>::ZERO); 2];
-            let mut c = 0;
-            while c + 2 * V::LANES <= dim {
-                for (j, sum) in sums.iter_mut().enumerate() {
-                    let x = V::load(row.add(c + j * V::LANES));
-                    *sum = x.mul_add(x, *sum);
-                }
-                c += 2 * V::LANES;
-            }
-            if c + V::LANES <= dim {
-                let x = V::load(row.add(c));
-                sums[0] = x.mul_add(x, sums[0]);
-                c += V::LANES;
-            }
-            if c < dim {
-                let x = V::load_first(row.add(c), dim - c);
-                sums[1] = x.mul_add(x, sums[1]);
-            }
-            let total = sums[0].add(sums[1]).sum();
-            V::splat(total).sqrt().store_first(out, 1);
-        }
-        if !(plain[0]..=plain[1]).contains(out) {
-            rescue(&points[i * dim..][..dim], dim, std::slice::from_mut(out), plain);
         }
     }
 }

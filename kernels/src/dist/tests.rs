@@ -1,5 +1,4 @@
 use super::*;
-use crate::element::Sealed;
 use crate::testing::{assert_close, pools, same, tiers, values};
 use proptest::prelude::*;
 
