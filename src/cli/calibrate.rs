@@ -1,12 +1,13 @@
 //! `ergometer calibrate`.
 
-use super::context::{Context, Outcome};
+use super::context::{Context, Outcome, usage};
 use super::output;
 use super::progress::Watch;
 use crate::kernels::Topology;
 use crate::model::DeviceModel;
 use crate::model::calibrate::Calibration;
 use crate::model::validate::ErrorSummary;
+use crate::model::validate::data::{self, Dataset};
 use crate::pipeline::{Observer, calibrate, examine};
 use crate::record::format::{json, rows};
 use crate::record::{Row, files};
@@ -18,14 +19,24 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// Results of `bench` or `sweep`.
-    #[arg(value_name = "RESULTS", required = true)]
+    #[arg(value_name = "RESULTS", required_unless_present = "validate", conflicts_with = "validate")]
     results: Vec<PathBuf>,
+    /// Judge the model on data that others measured instead: zeus-caps, perseus-clocks, neusight-operators or
+    /// kerneltuner-ridge.
+    #[arg(long, value_name = "DATASET")]
+    validate: Option<Dataset>,
+    /// Folder of that data, with one folder a project; $ERGOMETER_DATA otherwise.
+    #[arg(long, value_name = "DIR", requires = "validate")]
+    data: Option<PathBuf>,
     /// Description to start from: a built-in device or a file; found by the results' device otherwise.
     #[arg(long, value_name = "DEVICE")]
     start: Option<String>,
 }
 
 pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome> {
+    if let Some(dataset) = options.validate {
+        return validate(context, dataset, options.data);
+    }
     let mut all: Vec<Row> = Vec::new();
     for file in &options.results {
         all.extend(rows::read(file)?);
@@ -49,6 +60,23 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         output::json(&calibration)?;
     } else {
         output::text(&format!("{}device: {}\n", text(&calibration)?, file.display()))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The model on published data.
+fn validate(context: &Context, dataset: Dataset, folder: Option<PathBuf>) -> anyhow::Result<Outcome> {
+    let folder = folder.or_else(|| std::env::var_os("ERGOMETER_DATA").map(PathBuf::from)).ok_or_else(|| {
+        usage("name the folder of the published data with --data DIR, or in the environment as ERGOMETER_DATA")
+    })?;
+    let watch = Watch::new(context);
+    watch.stage("fitting what is known and predicting what is held out");
+    let report = data::run(dataset, &folder, context.globals.seed)?;
+    drop(watch);
+    if context.globals.json {
+        output::json(&report)?
+    } else {
+        output::text(&format!("{report}"))?
     }
     Ok(Outcome::Done)
 }

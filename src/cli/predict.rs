@@ -3,10 +3,12 @@
 use super::context::{Context, Outcome, usage};
 use super::output;
 use super::workload::{ShapeOptions, build};
-use crate::model::predict::{Axis, ModelKind, Prediction, Sweep, predict, sweep, what_if};
+use crate::model::predict::{
+    Axis, ModelKind, PredictionWithSpread, Sweep, predict, predict_with_spread, sweep, what_if,
+};
 use crate::model::{DeviceModel, RunConfig};
 use crate::record::stats::human_time;
-use crate::record::{Hertz, Setting, Watts};
+use crate::record::{Hertz, Seconds, Setting, Watts};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -68,7 +70,9 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         ..Setting::default()
     };
     let run = RunConfig { gpus: options.gpus, accumulation: options.accumulation, setting };
-    let answer = predict(options.model, &device, &work, &run, options.samples)?;
+    let seed = context.globals.seed;
+    let spread = predict_with_spread(options.model, &device, &work, &run, options.samples, DRAWS, seed)?;
+    let answer = &spread.prediction;
     let changed = options.what_if.as_deref().map(|changes| what_if(&device, changes)).transpose()?;
     let changed = changed.map(|device| predict(options.model, &device, &work, &run, options.samples)).transpose()?;
     let axis = options.sweep.map(|axis| match axis {
@@ -77,10 +81,10 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     });
     let curve = axis.map(|axis| sweep(&device, &work, &run, axis, 13)).transpose()?;
     if context.globals.json {
-        output::json(&json!({ "prediction": answer, "what_if": changed, "sweep": curve }))?;
+        output::json(&json!({ "prediction": spread, "what_if": changed, "sweep": curve }))?;
         return Ok(Outcome::Done);
     }
-    let mut text = page(&answer)?;
+    let mut text = page(&spread)?;
     if let Some(changed) = &changed {
         writeln!(text, "\nwhat if {}:", options.what_if.as_deref().unwrap_or_default())?;
         let change = |new: f64, old: f64| 100.0 * (new / old - 1.0);
@@ -99,7 +103,11 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     Ok(Outcome::Done)
 }
 
-fn page(answer: &Prediction) -> Result<String, std::fmt::Error> {
+/// Devices drawn for the intervals.
+const DRAWS: usize = 200;
+
+fn page(spread: &PredictionWithSpread) -> Result<String, std::fmt::Error> {
+    let answer = &spread.prediction;
     let mut text = String::new();
     let origin = match (answer.is_virtual, answer.is_calibrated) {
         (true, _) => "VIRTUAL: the device was calibrated from the virtual node and describes no real hardware",
@@ -123,6 +131,24 @@ fn page(answer: &Prediction) -> Result<String, std::fmt::Error> {
         answer.edp_js,
         answer.samples_per_s,
         step.clock.mhz()
+    )?;
+    let intervals = &spread.intervals;
+    writeln!(
+        text,
+        "  95 %   {} to {}, {:.0} to {:.0} W, {:.4} to {:.4} J, {:.5} to {:.5} J s ({})",
+        human_time(Seconds(intervals.time_s.low)),
+        human_time(Seconds(intervals.time_s.high)),
+        intervals.power_w.low,
+        intervals.power_w.high,
+        intervals.energy_j.low,
+        intervals.energy_j.high,
+        intervals.edp_js.low,
+        intervals.edp_js.high,
+        if intervals.has_model_error {
+            "what the calibration leaves open, its unexplained misfit included"
+        } else {
+            "what the assumed ranges leave open; nothing about the equations"
+        }
     )?;
     if let Some(epoch) = &answer.epoch {
         writeln!(
