@@ -111,6 +111,11 @@ fn finish(
         return Ok(Outcome::Done);
     }
     let mut text = text(section).context("the table could not be written")?;
+    for tier in Tier::ALL.iter().filter(|tier| measured.iter().any(|row| row.tier == tier.name())) {
+        if let Some(caveat) = tier.caveat() {
+            text.push_str(&format!("caution: the tier {tier} is {caveat}\n"));
+        }
+    }
     if let Some(reason) = absent {
         text.push_str(&format!("energy: absent, because {reason}\n"));
     }
