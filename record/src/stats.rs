@@ -257,8 +257,8 @@ mod tests {
     #[test]
     fn t_interval_by_hand() {
         let interval = t_interval(&[1.0, 2.0, 3.0, 4.0, 5.0], 0.95).unwrap();
-        // s = 1.5811, s / sqrt(5) = 0.7071, t = 2.7764.
-        assert!((interval.high - (3.0 + 2.776_445 * 0.707_107)).abs() < 1e-5);
+        // s = sqrt(2.5), s / sqrt(5) = sqrt(1/2), t = 2.7764.
+        assert!((interval.high - (3.0 + 2.776_445 * 0.5f64.sqrt())).abs() < 1e-5);
     }
 
     #[test]
