@@ -22,7 +22,7 @@ pub struct Globals {
     /// Seed of everything random: same seed, same rows.
     #[arg(long, global = true, default_value_t = 1, value_name = "N")]
     pub seed: u64,
-    /// Folder to write into, instead of runs/<time>-<command>.
+    /// Folder to write into, instead of runs/TIME-COMMAND.
     #[arg(long, global = true, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Overwrite what is in the way.
@@ -79,7 +79,7 @@ impl Context {
         Self { globals }
     }
 
-    /// The folder of this run, made if needed: `--out`, or `runs/<UTC>-<command>`.
+    /// The folder of this run, made if needed: `--out`, or `runs/UTC-COMMAND`.
     ///
     /// # Errors
     /// It can't be made, or holds files already and `--force` is not given.
