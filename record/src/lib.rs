@@ -9,7 +9,7 @@
 //! - [`setting`]: clocks, governor and power caps of one sweep point;
 //! - [`measurement`]: one row of a results file, with [`provenance`];
 //! - [`manifest`]: what must be known to repeat a run;
-//! - [`format`]: reading and writing these, whole or not at all;
+//! - [`mod@format`]: reading and writing these, whole or not at all;
 //! - [`stats`]: intervals and paired comparisons, used by every stage that states an uncertainty;
 //! - [`philox`]: the counter-based generator that CPU and GPU share, with its published test vectors.
 
