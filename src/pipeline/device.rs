@@ -31,7 +31,9 @@ impl FromStr for Device {
             None if text == "cpu" => Ok(Self::Cpu),
             None if text == "cuda" => Ok(Self::Cuda("0".to_owned())),
             None if vnode::PRESETS.iter().any(|(name, _)| *name == text) => Ok(Self::Virtual(text.to_owned())),
-            Some(("cuda", selector)) if selector.parse::<Selector>().is_ok() => Ok(Self::Cuda(selector.to_owned())),
+            Some(("cuda", selector)) if !selector.is_empty() && selector.parse::<Selector>().is_ok() => {
+                Ok(Self::Cuda(selector.to_owned()))
+            }
             _ => {
                 let presets: Vec<&str> = vnode::PRESETS.iter().map(|(name, _)| *name).collect();
                 Err(format!(
