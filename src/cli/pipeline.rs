@@ -65,7 +65,11 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     } else {
         let mut text = String::new();
         for finding in &outcome.report.headline {
-            text.push_str(&format!("{:<9} {}\n", format!("[{}]", finding.origin.label()), finding.text));
+            text.push_str(&format!(
+                "{:<9} {}\n",
+                format!("[{}]", finding.origin.map_or("absent", |origin| origin.label())),
+                finding.text
+            ));
         }
         text.push_str(&format!("report: {}    results: {}\n", place.display(), folder.display()));
         output::text(&text)?;

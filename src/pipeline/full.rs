@@ -338,6 +338,6 @@ fn recovered(recovery: &Recovery) -> Option<Finding> {
             "Of the virtual node's true parameters {identified} are identified, with a median error of {:.1} %.",
             recovery.median_identified_percent?
         ),
-        origin: Origin::Virtual,
+        origin: Some(Origin::Virtual),
     })
 }

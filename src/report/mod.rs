@@ -80,8 +80,8 @@ pub struct Report {
 pub struct Finding {
     /// The sentence, with units and intervals.
     pub text: String,
-    /// Where its numbers come from.
-    pub origin: Origin,
+    /// Where its numbers come from; `None` is a finding about what is absent.
+    pub origin: Option<Origin>,
 }
 
 /// Why a report could not be written.

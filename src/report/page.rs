@@ -2,6 +2,7 @@
 
 use super::html::{badge, escape};
 use super::plot::PlotError;
+use super::value::Origin;
 use super::{Report, Section};
 
 const STYLE: &str = include_str!("style.css");
@@ -40,12 +41,17 @@ fn meta(report: &Report) -> String {
     )
 }
 
+/// The badge of a finding; what is absent has a word of its own.
+fn finding_badge(origin: Option<Origin>) -> String {
+    origin.map_or_else(|| r#"<span class="absent">absent</span>"#.to_owned(), badge)
+}
+
 fn headline(report: &Report) -> String {
     if report.headline.is_empty() {
         return String::new();
     }
     let items: String =
-        report.headline.iter().map(|f| format!("<li>{} {}</li>\n", badge(f.origin), escape(&f.text))).collect();
+        report.headline.iter().map(|f| format!("<li>{} {}</li>\n", finding_badge(f.origin), escape(&f.text))).collect();
     format!("<section id=\"summary\">\n<h2>Summary</h2>\n<ul class=\"findings\">\n{items}</ul>\n</section>\n")
 }
 

@@ -52,7 +52,7 @@ fn report(name: &str, scale: f64) -> Report {
         generated_utc: text(),
         command: text(),
         version: text(),
-        headline: vec![Finding { text: text(), origin: Origin::Virtual }],
+        headline: vec![Finding { text: text(), origin: Some(Origin::Virtual) }],
         doctor: Some(Doctor {
             machine: text(),
             checks: vec![Check {

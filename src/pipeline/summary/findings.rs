@@ -15,7 +15,7 @@ fn number(estimate: Estimate, digits: usize) -> String {
 /// [`super::kernels::disturbed`].
 pub fn kernels(section: &Characterisation, disturbed: (usize, usize)) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut add = |text: String| findings.push(Finding { text, origin: Origin::Measured });
+    let mut add = |text: String| findings.push(Finding { text, origin: Some(Origin::Measured) });
     let rate = |row: &crate::report::KernelRow| row.gflops().value();
     let gemm = section.rows.iter().filter(|row| row.spec.kernel == crate::record::Kernel::Gemm);
     if let Some(row) = gemm.max_by(|a, b| rate(a).total_cmp(&rate(b))) {
@@ -61,7 +61,7 @@ pub fn energy(why_absent: Option<&str>) -> Finding {
         Some(reason) => format!("Energy of this machine is absent, not zero: {reason}."),
         None => "Energy of this machine's components was measured.".to_owned(),
     };
-    Finding { text, origin: Origin::Measured }
+    Finding { text, origin: why_absent.is_none().then_some(Origin::Measured) }
 }
 
 /// The best EDP gain of a sweep.
@@ -76,7 +76,7 @@ pub fn sweep(section: &Sweep) -> Option<Finding> {
             gain.technique,
             number(gain.time_change_pct, 1)
         ),
-        origin: section.origin,
+        origin: Some(section.origin),
     })
 }
 
@@ -97,7 +97,7 @@ pub fn calibration(section: &Calibration) -> Option<Finding> {
         .collect();
     Some(Finding {
         text: format!("Model of {}, error with {split}: {}.", section.device, parts.join("; ")),
-        origin: section.origin,
+        origin: Some(section.origin),
     })
 }
 
@@ -128,6 +128,6 @@ pub fn simulation(section: &Scenario) -> Option<Finding> {
     }
     (!parts.is_empty()).then(|| Finding {
         text: format!("Cluster \"{}\", {} seeds: {}.", section.name, section.seeds, parts.join("; ")),
-        origin: section.origin,
+        origin: Some(section.origin),
     })
 }
