@@ -1,5 +1,6 @@
 //! What all subcommands share: global options, the folder and the manifest of a run.
 
+use crate::harness::sensor::{Roots, nvml};
 use crate::record::manifest::{Identity, Manifest};
 use anyhow::Context as _;
 use clap::Args;
@@ -135,6 +136,11 @@ impl Context {
         note("smt", line("/sys/devices/system/cpu/smt/control"));
         note("microcode", cpuinfo("microcode"));
         note("cpu", cpuinfo("model name"));
+        note("git_revision", option_env!("ERGOMETER_REVISION").map(str::to_owned));
+        if let Some(versions) = nvml::versions(&Roots::system().nvml) {
+            note("driver", versions.driver.map(|driver| format!("NVIDIA {driver}")));
+            note("vbios", Some(versions.vbios.join(", ")));
+        }
         note("command_line", Some(std::env::args().collect::<Vec<_>>().join(" ")));
         let utc = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
         note("utc", OffsetDateTime::now_utc().format(utc).ok());

@@ -6,10 +6,12 @@
 //! nvidia-smi's Lack of Attention*, SC 2024.
 
 mod card;
+mod versions;
 mod visible;
 
 pub use card::Card;
 pub(crate) use card::held_back_by;
+pub use versions::{Versions, versions};
 pub(crate) use visible::visible_cards;
 
 use super::roots::NvmlSource;

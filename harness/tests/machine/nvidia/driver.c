@@ -114,6 +114,12 @@ int nvmlDeviceGetUUID(device_t device, char *uuid, unsigned length) {
     return SUCCESS;
 }
 
+int nvmlDeviceGetVbiosVersion(device_t device, char *version, unsigned length) {
+    ALIVE(device);
+    snprintf(version, length, "92.00.36.00.0%d", device->number);
+    return SUCCESS;
+}
+
 int nvmlDeviceGetIndex(device_t device, unsigned *index) {
     ALIVE(device);
     *index = (unsigned)device->number;

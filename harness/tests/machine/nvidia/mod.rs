@@ -3,6 +3,7 @@
 
 mod control;
 mod readings;
+mod versions;
 
 use ergometer_harness::clock::Clock;
 use ergometer_harness::sensor::Roots;
