@@ -8,11 +8,13 @@
 //! - [`kernel`]: which computation, at which size and precision, with its FLOPs and least bytes;
 //! - [`setting`]: clocks, governor and power caps of one sweep point;
 //! - [`measurement`]: one row of a results file, with [`provenance`];
+//! - [`budget`]: the parts of an energy's uncertainty;
 //! - [`manifest`]: what must be known to repeat a run;
 //! - [`mod@format`]: reading and writing these, whole or not at all;
 //! - [`stats`]: intervals and paired comparisons, used by every stage that states an uncertainty;
 //! - [`philox`]: the counter-based generator that CPU and GPU share, with its published test vectors.
 
+pub mod budget;
 pub mod files;
 pub mod format;
 pub mod kernel;
@@ -24,6 +26,7 @@ pub mod setting;
 pub mod stats;
 pub mod units;
 
+pub use budget::Budget;
 pub use kernel::{Kernel, KernelSpec, Precision, Size};
 pub use manifest::Manifest;
 pub use measurement::{Component, Row};

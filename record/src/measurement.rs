@@ -2,6 +2,7 @@
 //!
 //! Rows are measurements only. Means, gains and intervals are computed from rows and never stored among them.
 
+use crate::budget::Budget;
 use crate::kernel::{Kernel, KernelSpec, Precision, Size};
 use crate::provenance::{Provenance, UnknownName, Verdict};
 use crate::setting::Setting;
@@ -11,7 +12,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Version of the row layout that this build writes. A reader refuses a newer one and migrates an older one.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// What an energy value covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -169,6 +170,8 @@ pub struct Row {
     pub energy: Option<Joules>,
     /// Standard uncertainty of `energy` from quantisation, update period and gain; scatter is between rows.
     pub energy_u: Option<Joules>,
+    /// The parts of `energy_u`; absent where they are not known one by one.
+    pub budget: Option<Budget>,
     /// Where `energy` comes from; `Absent` exactly when it is absent.
     pub provenance: Provenance,
     /// Clock that the device reported while it worked.
@@ -202,6 +205,7 @@ impl Row {
             time,
             energy: None,
             energy_u: None,
+            budget: None,
             provenance: Provenance::Absent,
             achieved_clock: None,
             temperature_c: None,

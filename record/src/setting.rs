@@ -29,6 +29,9 @@ pub struct Setting {
     /// CPU package power limit (RAPL long-term constraint).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_cap_w: Option<Watts>,
+    /// CPU package power limit over a short time (RAPL short-term constraint).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_cap_short_w: Option<Watts>,
     /// Locked GPU graphics (SM) clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu_clock_hz: Option<Hertz>,
@@ -87,7 +90,7 @@ impl Setting {
             || self.cpu_max_hz.is_some()
             || self.gpu_clock_hz.is_some()
             || self.gpu_mem_clock_hz.is_some();
-        let caps = self.cpu_cap_w.is_some() || self.gpu_cap_w.is_some();
+        let caps = self.cpu_cap_w.is_some() || self.cpu_cap_short_w.is_some() || self.gpu_cap_w.is_some();
         let governor = self.governor.is_some() || self.epp.is_some() || self.turbo.is_some();
         match (clocks, caps, governor) {
             (false, false, false) => Technique::Baseline,
@@ -122,7 +125,9 @@ impl fmt::Display for Setting {
                 parts.push(format!("{name}={}MHz", clock.mhz()));
             }
         }
-        for (name, cap) in [("cpu_cap", self.cpu_cap_w), ("gpu_cap", self.gpu_cap_w)] {
+        for (name, cap) in
+            [("cpu_cap", self.cpu_cap_w), ("cpu_cap_short", self.cpu_cap_short_w), ("gpu_cap", self.gpu_cap_w)]
+        {
             if let Some(cap) = cap {
                 parts.push(format!("{name}={}W", cap.0));
             }
@@ -144,6 +149,8 @@ mod tests {
         assert_eq!(clock.technique(), Technique::Dvfs);
         assert_eq!(cap.technique(), Technique::PowerCap);
         assert_eq!(both.technique(), Technique::Combined);
+        let burst = Setting { cpu_cap_short_w: Some(Watts(120.0)), ..Setting::default() };
+        assert_eq!((burst.technique(), burst.to_string().as_str()), (Technique::PowerCap, "cpu_cap_short=120W"));
     }
 
     #[test]

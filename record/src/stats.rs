@@ -1,5 +1,9 @@
 //! Intervals and paired comparisons, used by every stage that states an uncertainty (DESIGN 3.3).
 
+mod line;
+
+pub use line::{Line, fit_line, fit_weighted_line};
+
 use crate::units::Seconds;
 use rand_like::SplitMix64;
 use serde::{Deserialize, Serialize};
@@ -150,49 +154,6 @@ pub fn holm(p_values: &[f64]) -> Vec<f64> {
     adjusted
 }
 
-/// An ordinary least-squares line y = a + b x with its coefficient of determination.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Line {
-    /// a.
-    pub intercept: f64,
-    /// b.
-    pub slope: f64,
-    /// Standard error of b; NaN with two points.
-    pub slope_u: f64,
-    /// Root mean square residual (n, as in thesis eq. 3.3).
-    pub rmse: f64,
-    /// R^2.
-    pub r2: f64,
-    /// Points.
-    pub n: usize,
-}
-
-/// Fits y = a + b x; `None` under two points or when all x are equal. Eq. 3.2 of the thesis: E_idle(t) = alpha + beta t.
-pub fn fit_line(x: &[f64], y: &[f64]) -> Option<Line> {
-    let n = x.len();
-    if n != y.len() || n < 2 {
-        return None;
-    }
-    let (mx, my) = (mean(x)?, mean(y)?);
-    let sxx: f64 = x.iter().map(|x| (x - mx).powi(2)).sum();
-    if sxx <= 0.0 {
-        return None;
-    }
-    let sxy: f64 = x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum();
-    let slope = sxy / sxx;
-    let intercept = my - slope * mx;
-    let sse: f64 = x.iter().zip(y).map(|(x, y)| (y - intercept - slope * x).powi(2)).sum();
-    let syy: f64 = y.iter().map(|y| (y - my).powi(2)).sum();
-    Some(Line {
-        intercept,
-        slope,
-        slope_u: (sse / (n as f64 - 2.0) / sxx).sqrt(),
-        rmse: (sse / n as f64).sqrt(),
-        r2: if syy > 0.0 { 1.0 - sse / syy } else { 1.0 },
-        n,
-    })
-}
-
 /// A duration in words that fit a progress line: `850 ms`, `12.3 s`, `4 min 05 s`, `2 h 10 min`.
 pub fn human_time(time: Seconds) -> String {
     let s = time.0;
@@ -293,17 +254,6 @@ mod tests {
         for (got, expected) in adjusted.iter().zip([0.03, 0.06, 0.06]) {
             assert!((got - expected).abs() < 1e-12);
         }
-    }
-
-    #[test]
-    fn the_idle_line_of_table_3_13_is_recovered() {
-        // Thesis table 3.13, AMD, and its regression (eq. 3.3): 1.88 + 56.14 t, RMSE 8.65, R^2 0.9999. The table's
-        // energies are rounded and its times are not the real run times, hence the room.
-        let time = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
-        let energy = [57.74, 111.22, 221.89, 444.98, 904.45, 1817.08, 3585.92];
-        let line = fit_line(&time, &energy).unwrap();
-        assert!((line.intercept - 1.88).abs() < 0.1 && (line.slope - 56.14).abs() < 0.01, "{line:?}");
-        assert!((line.rmse - 8.65).abs() < 0.1 && line.r2 > 0.9999, "{line:?}");
     }
 
     #[test]

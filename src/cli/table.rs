@@ -2,7 +2,7 @@
 
 use super::context::{Context, Outcome, usage};
 use super::output;
-use crate::harness::table::{Accept, EdpTable, edp_tables, foreign, idle, render, thesis};
+use crate::harness::table::{Accept, EdpTable, budget, edp_tables, foreign, idle, render, thesis};
 use crate::record::format::{foreign as format, rows};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -39,6 +39,8 @@ enum Layout {
     Edp,
     /// Idle power and energy over time with the regression (thesis table 3.13).
     Idle,
+    /// Where the uncertainty of each energy comes from: quantisation, update period, gain, scatter, idle subtraction.
+    Budget,
 }
 
 pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome> {
@@ -79,6 +81,7 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
                 }
                 found.iter().for_each(|table| add(render.render(&table.grid())));
             }
+            Layout::Budget => add(render.render(&budget::grid(&budget::budgets(&all)))),
             Layout::Edp => {
                 let accept = Accept { virtual_node: !options.no_virtual, modelled: options.with_modelled };
                 tables = edp_tables(&all, accept)?;

@@ -6,6 +6,7 @@
 //! for twelve 4 W samples over 10.31 s, which are 41.2 J).
 
 use super::{Quantity, Reading, SensorInfo};
+pub use ergometer_record::Budget;
 use ergometer_record::measurement::Domain;
 use ergometer_record::{Joules, Seconds, Watts};
 use serde::{Deserialize, Serialize};
@@ -71,24 +72,6 @@ pub enum WindowError {
         /// What is wrong with it.
         reason: String,
     },
-}
-
-/// The parts of a standard uncertainty, in joules. They are independent: the total is the root of the sum of squares.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Budget {
-    /// Finite step of the readings: each is uniform within one step.
-    pub quantisation_j: f64,
-    /// A reading can be up to one update period old.
-    pub period_j: f64,
-    /// Standard uncertainty of the sensor's gain.
-    pub gain_j: f64,
-}
-
-impl Budget {
-    /// Standard uncertainty of the energy.
-    pub fn total(&self) -> Joules {
-        Joules((self.quantisation_j.powi(2) + self.period_j.powi(2) + self.gain_j.powi(2)).sqrt())
-    }
 }
 
 /// The energy of one window.

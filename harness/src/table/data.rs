@@ -146,7 +146,7 @@ pub fn gather(rows: &[Row], accept: Accept) -> Result<Vec<Device>, TableError> {
     Ok(gathered)
 }
 
-fn workload_label(row: &Row) -> String {
+pub(super) fn workload_label(row: &Row) -> String {
     let mut label = row.spec.to_string();
     if !row.tier.is_empty() && row.tier != "virtual" {
         label.push_str(&format!(" {}", row.tier));

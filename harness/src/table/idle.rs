@@ -1,5 +1,9 @@
 //! Idle energy over time in the layout of table 3.13, with E_idle(t) = alpha + beta t (eq. 3.2) and its drift.
 
+mod model;
+
+pub use model::{AppEnergy, IdleModel};
+
 use super::grid::Grid;
 use ergometer_record::stats::{Line, fit_line, t_quantile};
 use ergometer_record::{Component, Kernel, Provenance, Row, Size};
@@ -36,11 +40,16 @@ pub struct IdleWindow {
     pub block: u32,
 }
 
+/// Device and executor of a row.
+pub(super) fn device(row: &Row) -> String {
+    format!("{} ({})", row.device, row.executor)
+}
+
 /// The idle windows in `rows`, component by component.
 pub fn tables(rows: &[Row]) -> Vec<IdleTable> {
     let mut groups: BTreeMap<(String, Component, Provenance), Vec<&Row>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.spec.kernel == Kernel::Idle && row.energy.is_some()) {
-        let key = (format!("{} ({})", row.device, row.executor), row.component, row.provenance);
+        let key = (device(row), row.component, row.provenance);
         groups.entry(key).or_default().push(row);
     }
     groups

@@ -1,10 +1,12 @@
 //! Tables from results: computed from rows, never stored among them.
 //!
 //! [`data::gather`] sorts rows by device, workload, setting and block; [`edp`] makes the tables 3.19 to 3.24 of the
-//! thesis, [`foreign`] the same from somebody else's sweep, [`idle`] table 3.13; [`compare`] and [`advise`] answer
+//! thesis, [`foreign`] the same from somebody else's sweep, [`idle`] table 3.13 and
+//! the application's part of an energy, [`budget`] its uncertainty; [`compare`] and [`advise`] answer
 //! "did it change" and "what should I set"; [`thesis`] holds the thesis' own tables against one another. [`render`] turns any [`Grid`] into text, Markdown, LaTeX or CSV.
 
 pub mod advise;
+pub mod budget;
 pub mod compare;
 pub mod data;
 pub mod edp;

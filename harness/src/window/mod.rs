@@ -141,6 +141,7 @@ pub fn rows(base: &Row, stretch: &Stretch, repeat: u32) -> Vec<Row> {
             Ok(power) => Row {
                 energy: Some(power.mean * time),
                 energy_u: Some(power.mean_u * time),
+                budget: Some(power.budget.scaled(time.0 / power.span.0)),
                 provenance: power.provenance,
                 ..row(*component)
             },

@@ -3,7 +3,7 @@
 use super::{Instruments, Load, MeasureError};
 use crate::sensor::energy::Accumulator;
 use crate::sensor::{Quantity, Reading};
-use ergometer_record::{Component, Provenance, Seconds, Watts};
+use ergometer_record::{Budget, Component, Provenance, Seconds, Watts};
 
 /// What the sensors saw of a stretch.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,10 @@ pub struct ComponentPower {
     pub mean: Watts,
     /// Its standard uncertainty from quantisation, update period and gain.
     pub mean_u: Watts,
+    /// The parts of that uncertainty, for the energy of the whole stretch.
+    pub budget: Budget,
+    /// From the sensor's first reading to its last.
+    pub span: Seconds,
     /// What it is called in results.
     pub provenance: Provenance,
 }
@@ -82,6 +86,8 @@ impl Instruments<'_> {
                     ComponentPower {
                         mean: window.mean,
                         mean_u: budget.total() / window.span,
+                        budget,
+                        span: window.span,
                         provenance: info.provenance,
                     }
                 });

@@ -2,6 +2,7 @@
 //! names, absent values empty.
 
 use super::FormatError;
+use crate::budget::Budget;
 use crate::files;
 use crate::kernel::KernelSpec;
 use crate::measurement::{Component, Row, SCHEMA_VERSION};
@@ -12,8 +13,8 @@ use csv::StringRecord;
 use std::path::Path;
 use std::str::FromStr;
 
-/// The columns of schema version 1, in order.
-pub const COLUMNS: [&str; 35] = [
+/// The columns of schema version 2, in order. Version 1 lacked [`SINCE_2`].
+pub const COLUMNS: [&str; 39] = [
     "schema_version",
     "manifest_id",
     "point_id",
@@ -33,6 +34,7 @@ pub const COLUMNS: [&str; 35] = [
     "cpu_min_hz",
     "cpu_max_hz",
     "cpu_cap_w",
+    "cpu_cap_short_w",
     "gpu_clock_hz",
     "gpu_mem_clock_hz",
     "gpu_cap_w",
@@ -42,6 +44,9 @@ pub const COLUMNS: [&str; 35] = [
     "time_s",
     "energy_j",
     "energy_u_j",
+    "energy_u_quantisation_j",
+    "energy_u_period_j",
+    "energy_u_gain_j",
     "power_w",
     "provenance",
     "achieved_clock_hz",
@@ -50,6 +55,9 @@ pub const COLUMNS: [&str; 35] = [
     "flops",
     "note",
 ];
+
+/// Columns that files of schema version 1 do not have; what they say is absent there.
+pub const SINCE_2: [&str; 4] = ["cpu_cap_short_w", "energy_u_quantisation_j", "energy_u_period_j", "energy_u_gain_j"];
 
 /// Rows as CSV text. `power_w` and `flops` are derived for readers' convenience and ignored on reading.
 pub fn to_csv(rows: &[Row]) -> String {
@@ -122,6 +130,7 @@ fn fields(row: &Row) -> Vec<String> {
         optional(setting.cpu_min_hz.map(Hertz::value)),
         optional(setting.cpu_max_hz.map(Hertz::value)),
         optional(setting.cpu_cap_w.map(Watts::value)),
+        optional(setting.cpu_cap_short_w.map(Watts::value)),
         optional(setting.gpu_clock_hz.map(Hertz::value)),
         optional(setting.gpu_mem_clock_hz.map(Hertz::value)),
         optional(setting.gpu_cap_w.map(Watts::value)),
@@ -131,6 +140,9 @@ fn fields(row: &Row) -> Vec<String> {
         number(row.time.0),
         optional(row.energy.map(Joules::value)),
         optional(row.energy_u.map(Joules::value)),
+        optional(row.budget.map(|b| b.quantisation_j)),
+        optional(row.budget.map(|b| b.period_j)),
+        optional(row.budget.map(|b| b.gain_j)),
         optional(row.power().map(Watts::value)),
         row.provenance.to_string(),
         optional(row.achieved_clock.map(Hertz::value)),
@@ -197,6 +209,28 @@ impl Fields<'_> {
         }
     }
 
+    /// A column that older files may lack.
+    fn newer(&self, column: &str) -> Result<Option<f64>, FormatError> {
+        let known = self.header.iter().any(|name| name == column);
+        if !known && self.parse::<u32>("schema_version", "a whole number is needed there")? < 2 {
+            return Ok(None);
+        }
+        self.optional(column)
+    }
+
+    /// All parts of an uncertainty, or none.
+    fn budget(&self) -> Result<Option<Budget>, FormatError> {
+        let names = ["energy_u_quantisation_j", "energy_u_period_j", "energy_u_gain_j"];
+        let [quantisation, period, gain] = [self.newer(names[0])?, self.newer(names[1])?, self.newer(names[2])?];
+        match (quantisation, period, gain) {
+            (Some(quantisation_j), Some(period_j), Some(gain_j)) => {
+                Ok(Some(Budget { quantisation_j, period_j, gain_j }))
+            }
+            (None, None, None) => Ok(None),
+            _ => Err(self.error(names[0], self.text(names[0])?, "the parts of an uncertainty are known together")),
+        }
+    }
+
     fn positive(&self, column: &str) -> Result<f64, FormatError> {
         match self.optional(column)? {
             Some(value) if value > 0.0 => Ok(value),
@@ -242,6 +276,7 @@ impl Fields<'_> {
             cpu_min_hz: self.optional("cpu_min_hz")?.map(Hertz),
             cpu_max_hz: self.optional("cpu_max_hz")?.map(Hertz),
             cpu_cap_w: self.optional("cpu_cap_w")?.map(Watts),
+            cpu_cap_short_w: self.newer("cpu_cap_short_w")?.map(Watts),
             gpu_clock_hz: self.optional("gpu_clock_hz")?.map(Hertz),
             gpu_mem_clock_hz: self.optional("gpu_mem_clock_hz")?.map(Hertz),
             gpu_cap_w: self.optional("gpu_cap_w")?.map(Watts),
@@ -274,6 +309,7 @@ impl Fields<'_> {
             time: Seconds(self.positive("time_s")?),
             energy,
             energy_u: self.optional("energy_u_j")?.map(Joules),
+            budget: self.budget()?,
             provenance,
             achieved_clock: self.optional("achieved_clock_hz")?.map(Hertz),
             temperature_c: self.optional("temperature_c")?,
@@ -303,6 +339,7 @@ mod tests {
             component: Component::new(Domain::Gpu, 0),
             energy: Some(Joules(0.125)),
             energy_u: Some(Joules(0.001)),
+            budget: Some(Budget { quantisation_j: 0.0006, period_j: 0.0008, gain_j: 0.0 }),
             provenance: Provenance::Virtual,
             achieved_clock: Some(Hertz::from_mhz(1005.0)),
             note: "with, comma and \"quotes\"".into(),
@@ -329,7 +366,7 @@ mod tests {
     fn absent_energy_is_empty_never_zero() {
         let text = to_csv(&[Row::timed(example().spec, "cpu", "x", Seconds(1.0))]);
         let line = text.lines().nth(1).unwrap();
-        assert!(line.contains(",1,1,,,,absent,"), "{line}");
+        assert!(line.contains(",1,1,,,,,,,absent,"), "{line}");
     }
 
     #[test]
@@ -344,6 +381,7 @@ mod tests {
             ("provenance", "absent", "provenance"),
             ("turbo", "maybe", "true, false"),
             ("block", "-1", "whole number"),
+            ("energy_u_gain_j", "", "known together"),
         ] {
             let error = replace(column, value).unwrap_err().to_string();
             assert!(error.starts_with("sweep.csv, line 2, field "), "{error}");
@@ -353,8 +391,32 @@ mod tests {
 
     #[test]
     fn a_newer_schema_is_refused() {
-        let error = replace("schema_version", "2").unwrap_err().to_string();
+        let error = replace("schema_version", &(SCHEMA_VERSION + 1).to_string()).unwrap_err().to_string();
         assert!(error.contains("newer ergometer"), "{error}");
+    }
+
+    /// The same rows without the columns that `names` gives.
+    fn without(text: &str, names: &[&str]) -> String {
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        for record in reader.records().map(Result::unwrap) {
+            let kept = COLUMNS.iter().zip(&record).filter(|(name, _)| !names.contains(name));
+            writer.write_record(kept.map(|(_, field)| field)).unwrap();
+        }
+        String::from_utf8(writer.into_inner().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn files_of_version_1_are_read_with_what_they_lack_absent() {
+        let mut row = example();
+        row.setting.cpu_cap_w = Some(Watts(90.0));
+        let old = without(&to_csv(std::slice::from_ref(&row)), &SINCE_2).replace("\n2,", "\n1,");
+        let read = from_csv(&old, Path::new("old.csv")).unwrap();
+        assert_eq!(read, [Row { budget: None, ..row }]);
+        // A file that says that it is newer must have them.
+        let broken = without(&to_csv(&[example()]), &SINCE_2[..1]);
+        let error = from_csv(&broken, Path::new("x.csv")).unwrap_err().to_string();
+        assert!(error.contains("column cpu_cap_short_w is missing"), "{error}");
     }
 
     #[test]
