@@ -1,17 +1,42 @@
 //! Energy of a stretch of time, per component: sensors read by a thread at a steady period, windows started and stopped
-//! by the caller, nested as they like.
+//! by the caller, named, nested or overlapping as they like.
 //!
-//! What has no sensor, and what a sensor could not say, is absent with its reason.
+//! What has no sensor, and what a sensor could not say, is absent with its reason. Sensors see whole components: a
+//! window holds the energy of the machine *during* what it encloses, not the energy *of* it.
+//!
+//! ```
+//! use ergometer_harness::meter::{DEFAULT_PERIOD, Meter};
+//!
+//! let meter = Meter::system(DEFAULT_PERIOD);
+//! let epoch = meter.start("epoch"); // start and stop, in any order of several windows
+//! {
+//!     let _scope = meter.scope("forward"); // closes at the end of the block, on `?` and on a panic too
+//!     std::hint::black_box((0..100_000).sum::<u64>());
+//! }
+//! let epoch = meter.stop(epoch).expect("it was open");
+//! let forward = meter.take_closed().pop().expect("the scope has ended");
+//! assert!(forward.name == "forward" && forward.time_s.0 <= epoch.time_s.0);
+//! match epoch.total {
+//!     Some(total) => println!("{} during the epoch", total.energy_j),
+//!     None => println!("nothing here measures energy: {:?}", epoch.absent),
+//! }
+//! ```
 
+mod listener;
+pub mod output;
 mod report;
-mod run;
+pub(crate) mod run;
+mod scope;
 
+pub use listener::Listener;
+pub use output::{OutputError, OutputOptions, Written};
 pub use report::{Absent, ComponentEnergy, Total, WindowReport};
 pub use run::{Exit, RunError, RunOptions, RunReport, run_command};
+pub use scope::Scope;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, RealClock};
 use crate::sensor::energy::Accumulator;
-use crate::sensor::{Selection, Sensor, SensorError};
+use crate::sensor::{Roots, Selection, Sensor, SensorError, probe, select};
 use ergometer_record::Seconds;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -45,6 +70,9 @@ struct Open {
 struct Inner {
     sensors: Vec<Box<dyn Sensor>>,
     windows: Vec<Open>,
+    listeners: Vec<Box<dyn Listener>>,
+    /// Reports of scopes that have ended.
+    closed: Vec<WindowReport>,
     next: u64,
     stopping: bool,
 }
@@ -72,7 +100,14 @@ impl Meter {
     /// Watches the sensors of `selection`, sampling them every `period` while a window is open. On a virtual clock no
     /// thread samples: whoever makes time pass calls [`Meter::sample`].
     pub fn new(selection: Selection, clock: Arc<dyn Clock>, period: Seconds) -> Self {
-        let inner = Inner { sensors: selection.sensors, windows: Vec::new(), next: 0, stopping: false };
+        let inner = Inner {
+            sensors: selection.sensors,
+            windows: Vec::new(),
+            listeners: Vec::new(),
+            closed: Vec::new(),
+            next: 0,
+            stopping: false,
+        };
         let is_virtual = clock.is_virtual();
         let shared = Arc::new(Shared { inner: Mutex::new(inner), wake: Condvar::new(), clock });
         let worker = Arc::clone(&shared);
@@ -87,6 +122,12 @@ impl Meter {
             None
         });
         Self { shared, thread, absent }
+    }
+
+    /// The sensors of this machine in real time, as [`Meter::new`]. Where there are none, windows have a time and the
+    /// reasons.
+    pub fn system(period: Seconds) -> Self {
+        Self::new(select(probe(&Roots::system())), Arc::new(RealClock::new()), period)
     }
 
     /// The sensors that are not there, and why.
@@ -113,9 +154,33 @@ impl Meter {
         WindowId(id)
     }
 
+    /// Opens a window that closes with the returned guard.
+    pub fn scope(&self, name: impl Into<String>) -> Scope<'_> {
+        Scope::new(self, self.start(name))
+    }
+
+    /// Tells `listener` every reading from now on.
+    pub fn listen(&self, mut listener: Box<dyn Listener>) {
+        let mut inner = self.shared.lock();
+        listener.sensors(&inner.sensors.iter().map(|sensor| sensor.info().clone()).collect::<Vec<_>>());
+        inner.listeners.push(listener);
+    }
+
+    /// Lets all listeners go.
+    pub fn stop_listening(&self) {
+        self.shared.lock().listeners.clear();
+    }
+
     /// Reads every sensor now. Needed on a virtual clock only.
     pub fn sample(&self) {
         self.shared.lock().sample(self.shared.clock.as_ref());
+    }
+
+    /// An open window as of its latest readings, without a new one; `None` when it is not open.
+    pub fn so_far(&self, id: WindowId) -> Option<WindowReport> {
+        let inner = self.shared.lock();
+        let open = inner.windows.iter().find(|open| open.id == id.0)?;
+        Some(inner.report(open, self.shared.clock.now(), &self.absent))
     }
 
     /// Closes a window with a last reading; `None` when it is not open.
@@ -125,13 +190,16 @@ impl Meter {
         let end = self.shared.clock.now();
         let index = inner.windows.iter().position(|open| open.id == id.0)?;
         let open = inner.windows.remove(index);
-        let components = open
-            .tracks
-            .iter()
-            .zip(&inner.sensors)
-            .map(|(track, sensor)| ComponentEnergy::new(sensor.info(), &track.finish(), track.failures))
-            .collect();
-        Some(WindowReport::new(open.name, end - open.start, open.sampling, components, self.absent.clone()))
+        Some(inner.report(&open, end, &self.absent))
+    }
+
+    /// The windows of scopes that have ended since the last call, in the order of their ends.
+    pub fn take_closed(&self) -> Vec<WindowReport> {
+        std::mem::take(&mut self.shared.lock().closed)
+    }
+
+    fn keep(&self, report: WindowReport) {
+        self.shared.lock().closed.push(report);
     }
 }
 
@@ -161,10 +229,23 @@ impl Track {
 }
 
 impl Inner {
+    fn report(&self, open: &Open, end: Seconds, absent: &[Absent]) -> WindowReport {
+        let components = open
+            .tracks
+            .iter()
+            .zip(&self.sensors)
+            .map(|(track, sensor)| ComponentEnergy::new(sensor.info(), &track.finish(), track.failures))
+            .collect();
+        WindowReport::new(open.name.clone(), end - open.start, open.sampling, components, absent.to_vec())
+    }
+
     fn sample(&mut self, clock: &dyn Clock) {
         let begin = clock.now();
         for (index, sensor) in self.sensors.iter_mut().enumerate() {
             let reading = sensor.read(clock);
+            if let Ok(reading) = &reading {
+                self.listeners.iter_mut().for_each(|listener| listener.reading(index, *reading));
+            }
             for track in self.windows.iter_mut().filter_map(|open| open.tracks.get_mut(index)) {
                 match &reading {
                     Ok(reading) => {

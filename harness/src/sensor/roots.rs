@@ -6,6 +6,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Environment variable with the folder that stands for `/sys`.
+pub const SYS_VARIABLE: &str = "ERGOMETER_SYS";
+
 /// Where NVML comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,10 +56,12 @@ impl Default for Roots {
 }
 
 impl Roots {
-    /// This machine, read only.
+    /// This machine, read only. `/sys` is looked for where [`SYS_VARIABLE`] says, as in a container that has the host's
+    /// mounted elsewhere because runtimes mask parts of their own.
     pub fn system() -> Self {
+        let sys = std::env::var_os(SYS_VARIABLE).filter(|value| !value.is_empty());
         Self {
-            sys: "/sys".into(),
+            sys: sys.unwrap_or_else(|| "/sys".into()).into(),
             proc: "/proc".into(),
             dev: "/dev".into(),
             nvml: NvmlSource::System,

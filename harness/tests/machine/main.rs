@@ -9,5 +9,6 @@ mod knobs;
 mod lease;
 mod meter;
 mod nvidia;
+mod profiler;
 mod sensors;
 mod trees;

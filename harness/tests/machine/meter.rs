@@ -2,7 +2,7 @@
 
 use crate::trees::Tree;
 use ergometer_harness::clock::Clock;
-use ergometer_harness::meter::{Exit, Meter, RunError, RunOptions, run_command};
+use ergometer_harness::meter::{Exit, Listener, Meter, RunError, RunOptions, WindowReport, run_command};
 use ergometer_harness::sensor::{Quantity, Reading, Selection, Sensor, SensorError, SensorInfo};
 use ergometer_record::measurement::Domain;
 use ergometer_record::{Component, Joules, Provenance, Seconds, Watts};
@@ -142,6 +142,78 @@ fn a_window_is_stopped_once_and_one_without_time_has_no_energy() {
     let report = meter.stop(window).unwrap();
     assert!(report.total.is_none() && report.components.iter().all(|c| c.energy_j.is_none() && c.reason.is_some()));
     assert!(meter.stop(window).is_none());
+}
+
+#[test]
+fn a_scope_closes_its_window_on_every_way_out() {
+    let (meter, clock) = meter(0.0..0.0);
+    let failing = || -> Result<(), ()> {
+        let _outer = meter.scope("outer");
+        run(&meter, &clock, 1);
+        let inner = meter.scope("inner");
+        run(&meter, &clock, 2);
+        assert_eq!(inner.stop().unwrap().name, "inner");
+        Err(())
+    };
+    assert!(failing().is_err());
+    let package = |report: &WindowReport| report.component(Component::new(Domain::Package, 0)).unwrap().energy_j;
+    let closed = meter.take_closed();
+    // The one that was stopped by hand went to the one who stopped it.
+    assert_eq!(closed.iter().map(|w| w.name.as_str()).collect::<Vec<_>>(), ["outer"]);
+    assert!((package(&closed[0]).unwrap().0 - 150.0).abs() < 1e-6);
+    assert!(meter.take_closed().is_empty());
+    let panicking = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _scope = meter.scope("panics");
+        run(&meter, &clock, 1);
+        std::panic::resume_unwind(Box::new("on purpose"));
+    }));
+    assert!(panicking.is_err());
+    let closed = meter.take_closed();
+    assert!(closed[0].name == "panics" && (package(&closed[0]).unwrap().0 - 50.0).abs() < 1e-6);
+}
+
+#[test]
+fn a_window_tells_what_it_holds_so_far_and_stays_open() {
+    let (meter, clock) = meter(0.0..0.0);
+    let window = meter.start("w");
+    run(&meter, &clock, 2);
+    let so_far = meter.so_far(window).unwrap();
+    assert!((so_far.time_s.0 - 2.0).abs() < 1e-9);
+    assert!((so_far.total.unwrap().energy_j.0 - 140.0).abs() < 1e-6, "{so_far}");
+    run(&meter, &clock, 2);
+    assert!((meter.stop(window).unwrap().total.unwrap().energy_j.0 - 360.0).abs() < 1e-6);
+    assert!(meter.so_far(window).is_none());
+}
+
+/// Counts readings by sensor.
+struct Counting(Arc<Mutex<(Vec<String>, Vec<usize>)>>);
+
+impl Listener for Counting {
+    fn sensors(&mut self, infos: &[SensorInfo]) {
+        let mut inner = self.0.lock().unwrap();
+        inner.0 = infos.iter().map(|info| info.id.clone()).collect();
+        inner.1 = vec![0; infos.len()];
+    }
+    fn reading(&mut self, index: usize, _: Reading) {
+        self.0.lock().unwrap().1[index] += 1;
+    }
+}
+
+#[test]
+fn listeners_hear_every_reading_that_succeeded() {
+    let (meter, clock) = meter(0.95..1.55);
+    let heard = Arc::new(Mutex::new((Vec::new(), Vec::new())));
+    meter.listen(Box::new(Counting(heard.clone())));
+    let window = meter.start("w");
+    run(&meter, &clock, 2);
+    let report = meter.stop(window).unwrap();
+    meter.stop_listening();
+    meter.sample();
+    let (ids, counts) = heard.lock().unwrap().clone();
+    assert_eq!(ids, ["package", "core", "gpu"]);
+    // One at the start, twenty on the way, one at the end; six failed.
+    assert_eq!(counts, [22, 22, 16]);
+    assert_eq!(report.components.iter().map(|c| c.readings).collect::<Vec<_>>(), counts);
 }
 
 fn command(words: &[&str]) -> Vec<OsString> {
