@@ -1,6 +1,7 @@
 //! A knob that is one file of sysfs: the primitive of cpufreq, turbo, powercap and hwmon.
 
 use super::{Allowed, Knob, KnobError, Lever, permission, permission::Permission};
+use crate::lease::failpoint::{self, Point};
 use crate::sensor::roots::{is_refusal, read_trimmed};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -94,8 +95,13 @@ pub(crate) fn read_error(id: &str, path: &Path, error: &io::Error) -> KnobError 
 }
 
 fn write_file(id: &str, path: &Path, value: &str) -> Result<(), KnobError> {
-    let result =
-        OpenOptions::new().write(true).truncate(true).open(path).and_then(|mut f| f.write_all(value.as_bytes()));
+    let result = OpenOptions::new().write(true).open(path).and_then(|mut file| {
+        failpoint::pass(Point::DuringWrite);
+        file.write_all(value.as_bytes())?;
+        // A file of sysfs takes each write as one value and has no end to cut; one of a fixture tree has.
+        let _ = file.set_len(value.len() as u64);
+        Ok(())
+    });
     result.map_err(|error| {
         let id = id.to_owned();
         match error.kind() {

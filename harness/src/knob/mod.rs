@@ -108,12 +108,44 @@ pub enum Lever {
     CpuMax,
     /// `cpu_cap_w`.
     CpuCap,
+    /// `cpu_cap_short_w`.
+    CpuCapShort,
+    /// The flag that puts the long-term limit into force; set where `cpu_cap_w` is.
+    CpuCapEnable,
     /// `gpu_clock_hz`.
     GpuClock,
     /// `gpu_mem_clock_hz`.
     GpuMemClock,
     /// `gpu_cap_w`.
     GpuCap,
+}
+
+impl Lever {
+    /// The name that it has in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Governor => "governor",
+            Self::Epp => "epp",
+            Self::Turbo => "turbo",
+            Self::CpuMin => "cpu_min",
+            Self::CpuMax => "cpu_max",
+            Self::CpuCap => "cpu_cap",
+            Self::CpuCapShort => "cpu_cap_short",
+            Self::CpuCapEnable => "cpu_cap_enable",
+            Self::GpuClock => "gpu_clock",
+            Self::GpuMemClock => "gpu_mem",
+            Self::GpuCap => "gpu_cap",
+        }
+    }
+}
+
+/// Another limit of the same power, which binds where it is lower.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rival {
+    /// What it is, with its article: `the MMIO long-term limit`.
+    pub name: String,
+    /// Its present value, in W.
+    pub watts: f64,
 }
 
 /// One setting of one device. Values are text as the hardware's own interface writes them, in the unit that
@@ -144,6 +176,10 @@ pub trait Knob: Send {
     /// # Errors
     /// As [`Knob::write`].
     fn reset(&mut self) -> Result<(), KnobError>;
+    /// The other limits that the hardware obeys beside this one, as they are now; none where there are none.
+    fn rivals(&self) -> Vec<Rival> {
+        Vec::new()
+    }
     /// The file behind it, for those that are one: what decides who may write it.
     fn file(&self) -> Option<&std::path::Path> {
         None

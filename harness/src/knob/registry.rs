@@ -86,6 +86,8 @@ pub fn encode(knob: &dyn Knob, setting: &Setting) -> Result<Option<String>, Knob
         Lever::GpuClock => clock(setting.gpu_clock_hz),
         Lever::GpuMemClock => clock(setting.gpu_mem_clock_hz),
         Lever::CpuCap => cap(setting.cpu_cap_w),
+        Lever::CpuCapShort => cap(setting.cpu_cap_short_w),
+        Lever::CpuCapEnable => setting.cpu_cap_w.map(|_| "1".to_owned()),
         Lever::GpuCap => cap(setting.gpu_cap_w),
     };
     match text {
@@ -105,6 +107,7 @@ pub fn levers(setting: &Setting) -> Vec<Lever> {
         (setting.cpu_min_hz.is_some(), Lever::CpuMin),
         (setting.cpu_max_hz.is_some(), Lever::CpuMax),
         (setting.cpu_cap_w.is_some(), Lever::CpuCap),
+        (setting.cpu_cap_short_w.is_some(), Lever::CpuCapShort),
         (setting.gpu_clock_hz.is_some(), Lever::GpuClock),
         (setting.gpu_mem_clock_hz.is_some(), Lever::GpuMemClock),
         (setting.gpu_cap_w.is_some(), Lever::GpuCap),

@@ -15,6 +15,8 @@ pub enum Point {
     AfterJournal,
     /// The next thing would be the write.
     BeforeWrite,
+    /// The write has begun: the knob is open, and has its old value or the new one.
+    DuringWrite,
     /// The hardware has the new value and the journal does not know it yet.
     AfterWrite,
     /// One more old value is about to be put back.
@@ -23,20 +25,22 @@ pub enum Point {
 
 impl Point {
     /// All points.
-    pub const ALL: [Self; 4] = [Self::AfterJournal, Self::BeforeWrite, Self::AfterWrite, Self::DuringRestore];
+    pub const ALL: [Self; 5] =
+        [Self::AfterJournal, Self::BeforeWrite, Self::DuringWrite, Self::AfterWrite, Self::DuringRestore];
 
     /// The name in the environment variable.
     pub fn name(self) -> &'static str {
         match self {
             Self::AfterJournal => "after-journal",
             Self::BeforeWrite => "before-write",
+            Self::DuringWrite => "during-write",
             Self::AfterWrite => "after-write",
             Self::DuringRestore => "during-restore",
         }
     }
 }
 
-static PASSED: [AtomicU32; 4] = [const { AtomicU32::new(0) }; 4];
+static PASSED: [AtomicU32; Point::ALL.len()] = [const { AtomicU32::new(0) }; Point::ALL.len()];
 
 /// Passes the point, or dies there.
 pub fn pass(point: Point) {

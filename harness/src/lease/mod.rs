@@ -16,13 +16,14 @@ pub use guardian::GuardianCommand;
 pub use restore::{Entry, Outcome, RestoreReport, restore};
 pub use state_dir::state_dir;
 
-use crate::knob::{self, Knob, KnobError, registry};
+use crate::knob::{self, Knob, KnobError, Lever, registry};
 use crate::sensor::Roots;
 use ergometer_record::Setting;
 use failpoint::Point;
 use guardian::Guardian;
 use journal::{Change, Event, Journal};
 use locks::DeviceLock;
+use std::cmp::Reverse;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -95,9 +96,9 @@ pub enum LeaseError {
 /// How to take a lease.
 #[derive(Debug, Clone)]
 pub struct LeaseOptions {
-    /// Folder of journals and locks; see [`state_dir`].
+    /// Folder of journals, and of the locks of virtual devices; see [`state_dir`].
     pub state_dir: PathBuf,
-    /// Where the guardian finds the knobs again.
+    /// Where the guardian finds the knobs again, and where the locks of real devices are.
     pub roots: Roots,
     /// How to start the guardian; `None` goes without, for tests and for embedding programs that restore themselves.
     pub guardian: Option<GuardianCommand>,
@@ -168,7 +169,9 @@ impl Lease {
         devices.dedup();
         let locks = devices
             .iter()
-            .map(|device| locks::take(&options.state_dir, device, &options.holder, Duration::from_millis(500)))
+            .map(|device| {
+                locks::take(&options.state_dir, &options.roots, device, &options.holder, Duration::from_millis(500))
+            })
             .collect::<Result<Vec<_>, _>>()?;
         refuse_leftovers(&options.state_dir, &devices)?;
         let journal = Journal::create(&options.state_dir, &options.holder, &options.roots)?;
@@ -183,6 +186,11 @@ impl Lease {
             };
         let held = knobs.into_iter().map(|knob| Held { knob, change: None }).collect();
         Ok(Self { held, order: Vec::new(), journal: Some(journal), writes: 0, guardian, locks })
+    }
+
+    /// What the user must know of this lease, in sentences: devices that other users' measurements do not see locked.
+    pub fn caveats(&self) -> impl Iterator<Item = &str> {
+        self.locks.iter().filter_map(|lock| lock.caveat.as_deref())
     }
 
     /// The knobs held.
@@ -268,28 +276,44 @@ impl Lease {
                 return Err(LeaseError::NotHeld { id: format!("a knob for {lever:?}, which {setting} asks for") });
             }
         }
-        let mut applied = Vec::new();
         let mut wanted = Vec::new();
+        let mut as_found = Vec::new();
         for (index, held) in self.held.iter().enumerate() {
             match knob::encode(held.knob.as_ref(), setting)? {
+                // A flag that stands as it is needed is nobody's change.
+                Some(value)
+                    if held.knob.lever() == Lever::CpuCapEnable
+                        && held.change.is_none()
+                        && held.knob.read()?.as_ref() == Some(&value) => {}
                 Some(value) => wanted.push((index, value)),
-                None => {
-                    if held.change.is_some() {
-                        wanted.push((index, String::new()));
-                    }
-                }
+                None if held.change.is_some() => as_found.push(index),
+                None => {}
             }
         }
-        // First back to the machine as found, then the new values: a lower bound must not meet yesterday's upper one.
-        wanted.sort_by_key(|(_, value)| !value.is_empty());
-        for (index, value) in wanted {
-            if value.is_empty() {
-                self.put_back(index)?;
-            } else {
-                applied.push(self.set_at(index, &value)?);
-            }
+        // First back to the machine as found, newest change first, then the new values: a lower bound must not meet
+        // yesterday's upper one.
+        as_found.sort_by_key(|index| Reverse(self.order.iter().position(|known| known == index)));
+        as_found.into_iter().try_for_each(|index| self.put_back(index))?;
+        self.raise_before(&mut wanted)?;
+        wanted.into_iter().map(|(index, value)| self.set_at(index, &value)).collect()
+    }
+
+    /// The kernel never lets a lower bound pass the upper one: where the new lower bound lies above the present upper one,
+    /// the upper bounds go first.
+    fn raise_before(&self, wanted: &mut [(usize, String)]) -> Result<(), LeaseError> {
+        let number = |text: Option<&str>| text.and_then(|text| text.parse::<f64>().ok());
+        let lever = |index: usize| self.held.get(index).map(|held| held.knob.lever());
+        let mut highest = f64::INFINITY;
+        for held in self.held.iter().filter(|held| held.knob.lever() == Lever::CpuMax) {
+            highest = highest.min(number(held.knob.read()?.as_deref()).unwrap_or(f64::INFINITY));
         }
-        Ok(applied)
+        let crosses = |(index, value): &(usize, String)| {
+            lever(*index) == Some(Lever::CpuMin) && number(Some(value)).is_some_and(|low| low > highest)
+        };
+        if wanted.iter().any(crosses) {
+            wanted.sort_by_key(|(index, _)| lever(*index) != Some(Lever::CpuMax));
+        }
+        Ok(())
     }
 
     fn put_back(&mut self, index: usize) -> Result<(), LeaseError> {

@@ -237,7 +237,7 @@ pub(crate) fn restore_dead(
     devices.sort_unstable();
     devices.dedup();
     for device in devices {
-        held.push(locks::take(state_dir, device, "restoring", Duration::from_secs(5))?);
+        held.push(locks::take(state_dir, &roots, device, "restoring", Duration::from_secs(5))?);
     }
     let boot = Boot::of(contents.boot_id.as_deref());
     Ok(restore_journal(journal, &contents.changes, &contents.damaged, |change| {

@@ -44,6 +44,9 @@ pub struct Roots {
     pub nvml: NvmlSource,
     /// The opener of perf events.
     pub perf: PerfSource,
+    /// Folder of the locks of real devices, which every user of the machine sees.
+    #[serde(default = "shared_locks")]
+    pub locks: PathBuf,
     /// Carried into every knob that is opened from these roots. Not stored: permission is given anew each time.
     #[serde(skip)]
     pub permission: Permission,
@@ -66,11 +69,12 @@ impl Roots {
             dev: "/dev".into(),
             nvml: NvmlSource::System,
             perf: PerfSource::Kernel,
+            locks: shared_locks(),
             permission: Permission::ReadOnly,
         }
     }
 
-    /// A fixture tree: `sys`, `proc`, `dev` and `perf` below `folder`, and no NVIDIA library.
+    /// A fixture tree: `sys`, `proc`, `dev`, `perf` and `run/lock` below `folder`, and no NVIDIA library.
     pub fn fixture(folder: &Path) -> Self {
         Self {
             sys: folder.join("sys"),
@@ -78,6 +82,7 @@ impl Roots {
             dev: folder.join("dev"),
             nvml: NvmlSource::Off,
             perf: PerfSource::Fixture(folder.join("perf")),
+            locks: folder.join("run/lock/ergometer"),
             permission: Permission::ReadOnly,
         }
     }
@@ -87,6 +92,11 @@ impl Roots {
         self.permission = permission;
         self
     }
+}
+
+/// `/run/lock` is there and open to everybody on every distribution of today (FHS 3.0: `/run/lock` for lock files).
+fn shared_locks() -> PathBuf {
+    "/run/lock/ergometer".into()
 }
 
 /// A trimmed text file.

@@ -6,8 +6,8 @@ use super::order::{Slot, idle_time, slots};
 use super::plan::Plan;
 use super::verdict::{Effect, ReadBack, clock_bounds, judge};
 use crate::executor::{ExecutorError, Workload};
-use crate::knob::{KnobError, Lever};
-use crate::lease::{Lease, LeaseError, LeaseOptions, RestoreReport};
+use crate::knob::KnobError;
+use crate::lease::{Applied, Lease, LeaseError, LeaseOptions, RestoreReport};
 use crate::window::{MeasureError, Rig, append, base_row, rows};
 use ergometer_record::measurement::point_id;
 use ergometer_record::{Hertz, KernelSpec, Row, Seconds, Setting, Verdict, Watts};
@@ -270,11 +270,11 @@ impl Sweep<'_> {
         let Some(lease) = &mut self.lease else { return Ok(Some(Vec::new())) };
         match lease.apply(setting) {
             Ok(applied) => {
-                let levers: Vec<(String, Lever)> = lease.knobs().map(|k| (k.id().to_owned(), k.lever())).collect();
-                let lever = |id: &str| levers.iter().find(|(known, _)| known == id).map(|(_, lever)| *lever);
-                Ok(Some(
-                    applied.into_iter().filter_map(|a| Some(ReadBack { lever: lever(&a.knob)?, applied: a })).collect(),
-                ))
+                let read_back = |applied: Applied| {
+                    let knob = lease.knobs().find(|knob| knob.id() == applied.knob)?;
+                    Some(ReadBack { lever: knob.lever(), rivals: knob.rivals(), applied })
+                };
+                Ok(Some(applied.into_iter().filter_map(read_back).collect()))
             }
             // The driver may lack a lever, not let us have it, or not take the value. A failure is another matter.
             Err(LeaseError::Knob(

@@ -1,8 +1,8 @@
 //! Did the setting hold? What the levers read back, then what the device did (DESIGN 3.2).
 
-use crate::knob::{Allowed, Knob, Lever};
+use crate::knob::{Allowed, Knob, Lever, Rival};
 use crate::lease::Applied;
-use crate::window::Stretch;
+use crate::window::{Stretch, append};
 use ergometer_record::measurement::Domain;
 use ergometer_record::{Hertz, Setting, Verdict};
 
@@ -18,6 +18,8 @@ const CAP_BINDING: f64 = 0.97;
 pub(super) struct ReadBack {
     pub(super) lever: Lever,
     pub(super) applied: Applied,
+    /// Other limits of the same power, as they stood after all writes of the setting.
+    pub(super) rivals: Vec<Rival>,
 }
 
 impl ReadBack {
@@ -70,9 +72,13 @@ pub(super) fn judge(setting: &Setting, read_back: &[ReadBack], effect: &Effect<'
     for asked in [setting.gpu_clock_hz, setting.cpu_max_hz].into_iter().flatten() {
         findings.push(clock(asked, effect));
     }
-    for (cap, domain) in [(setting.gpu_cap_w, Domain::Gpu), (setting.cpu_cap_w, Domain::Package)] {
-        if let Some(cap) = cap {
-            findings.push(power_cap(cap.0, domain, setting, effect));
+    let lowest = [setting.cpu_cap_w, setting.cpu_cap_short_w].into_iter().flatten().map(|cap| cap.0).reduce(f64::min);
+    for (cap, domain) in [(setting.gpu_cap_w.map(|cap| cap.0), Domain::Gpu), (lowest, Domain::Package)] {
+        if let Some(cap_w) = cap {
+            findings.push(match outbid(cap_w, read_back) {
+                Some(finding) if domain == Domain::Package => finding,
+                _ => power_cap(cap_w, domain, setting, effect),
+            });
         }
     }
     // Governor, preference, turbo and lower bounds are the kernel's own policy: reading them back is what can be
@@ -87,7 +93,31 @@ pub(super) fn judge(setting: &Setting, read_back: &[ReadBack], effect: &Effect<'
         findings.push((Verdict::Unverified, "no sensor tells the memory clock".into()));
     }
     // The worst finding decides; its remark is kept.
-    findings.into_iter().max_by_key(|(verdict, _)| severity(*verdict)).unwrap_or((Verdict::Unverified, String::new()))
+    let (verdict, mut remark) = findings
+        .into_iter()
+        .max_by_key(|(verdict, _)| severity(*verdict))
+        .unwrap_or((Verdict::Unverified, String::new()));
+    if let Some((second, cap_w)) =
+        second_interface(read_back).zip(lowest).filter(|(second, cap_w)| second.watts >= *cap_w)
+    {
+        append(&mut remark, &format!("of {cap_w} W and {} of {} W the former binds", second.name, second.watts));
+    }
+    (verdict, remark)
+}
+
+/// The finding that another limit of the package is lower than the one asked for, and so the one that binds.
+fn outbid(cap_w: f64, read_back: &[ReadBack]) -> Option<(Verdict, String)> {
+    let rivals = read_back.iter().flat_map(|r| &r.rivals);
+    let lowest = rivals.min_by(|a, b| a.watts.total_cmp(&b.watts))?;
+    // RAPL counts in eighths of a watt.
+    (lowest.watts < cap_w - 0.125)
+        .then(|| (Verdict::Clipped, format!("{} of {} W is lower than {cap_w} W and binds", lowest.name, lowest.watts)))
+}
+
+/// The lowest limit of a second interface to the same package.
+fn second_interface(read_back: &[ReadBack]) -> Option<&Rival> {
+    let rivals = read_back.iter().flat_map(|r| &r.rivals).filter(|rival| rival.name.contains("MMIO"));
+    rivals.min_by(|a, b| a.watts.total_cmp(&b.watts))
 }
 
 fn severity(verdict: Verdict) -> u8 {
@@ -150,4 +180,58 @@ fn power_cap(cap_w: f64, domain: Domain, setting: &Setting, effect: &Effect<'_>)
         return (Verdict::NonBinding, format!("demand is {power:.0} W"));
     }
     (Verdict::Held, String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::ComponentPower;
+    use ergometer_record::{Budget, Component, Provenance, Seconds, Watts};
+
+    fn verdict_of(setting: &Setting, rivals: &[(&str, f64)], drawn_w: f64) -> (Verdict, String) {
+        let power = ComponentPower {
+            mean: Watts(drawn_w),
+            mean_u: Watts(0.1),
+            budget: Budget::default(),
+            span: Seconds(1.0),
+            provenance: Provenance::Counter,
+        };
+        let stretch = Stretch {
+            iterations: 1,
+            busy: Seconds(1.0),
+            powers: vec![(Component::new(Domain::Package, 0), Ok(power))],
+            temperature_c: None,
+        };
+        let applied = Applied { knob: "k".into(), asked: "1".into(), now: Some("1".into()) };
+        let rivals = rivals.iter().map(|(name, watts)| Rival { name: (*name).into(), watts: *watts }).collect();
+        let read_back = [ReadBack { lever: Lever::CpuCap, applied, rivals }];
+        judge(setting, &read_back, &Effect { achieved: None, stretch: &stretch, clocks: None })
+    }
+
+    fn long(watts: f64) -> Setting {
+        Setting { cpu_cap_w: Some(Watts(watts)), ..Setting::default() }
+    }
+
+    #[test]
+    fn the_lower_of_two_limits_binds_and_is_named() {
+        let mmio = ("the MMIO long-term limit", 45.0);
+        let (verdict, remark) = verdict_of(&long(60.0), &[mmio], 45.0);
+        assert_eq!(verdict, Verdict::Clipped);
+        assert!(remark.contains("the MMIO long-term limit of 45 W is lower than 60 W and binds"), "{remark}");
+        let (verdict, remark) = verdict_of(&long(40.0), &[mmio], 40.0);
+        assert_eq!(verdict, Verdict::Held);
+        assert!(remark.contains("of 40 W and the MMIO long-term limit of 45 W the former binds"), "{remark}");
+    }
+
+    #[test]
+    fn a_short_term_limit_above_the_long_term_one_is_fine_and_one_below_is_said() {
+        let short = |watts| ("the short-term limit", watts);
+        assert_eq!(verdict_of(&long(60.0), &[short(120.0)], 60.0), (Verdict::Held, String::new()));
+        let (verdict, remark) = verdict_of(&long(60.0), &[short(50.0)], 50.0);
+        assert!(verdict == Verdict::Clipped && remark.contains("the short-term limit of 50 W is lower"), "{remark}");
+        // Both asked for: the lower one is what has to hold.
+        let both = Setting { cpu_cap_short_w: Some(Watts(50.0)), ..long(60.0) };
+        assert_eq!(verdict_of(&both, &[short(50.0)], 50.0).0, Verdict::Held);
+        assert_eq!(verdict_of(&both, &[short(50.0)], 60.0).0, Verdict::Ignored);
+    }
 }

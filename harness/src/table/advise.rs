@@ -84,7 +84,10 @@ pub fn commands(setting: &Setting) -> Vec<String> {
         commands.push(format!("sudo cpupower frequency-set --max {}MHz", hz.mhz()));
     }
     if let Some(w) = setting.cpu_cap_w {
-        commands.push(package_cap_command((w.0 * 1e6).round()));
+        commands.push(package_cap_command("long_term", (w.0 * 1e6).round()));
+    }
+    if let Some(w) = setting.cpu_cap_short_w {
+        commands.push(package_cap_command("short_term", (w.0 * 1e6).round()));
     }
     if let Some(hz) = setting.gpu_mem_clock_hz {
         commands.push(format!("sudo nvidia-smi -lmc {0},{0}", hz.mhz().round()));
@@ -110,10 +113,13 @@ fn turbo_command(on: bool) -> String {
     )
 }
 
-/// Every package, and nothing else: `psys` (the whole platform) and the zones within a package have limits too.
-fn package_cap_command(microwatts: f64) -> String {
+/// Every package, and nothing else: `psys` (the whole platform) and the zones within a package have limits too. The limit
+/// is found by its name, because not every processor numbers them alike, and then put into force.
+fn package_cap_command(constraint: &str, microwatts: f64) -> String {
     format!(
         "for zone in /sys/class/powercap/intel-rapl:*; do case $(cat $zone/name) in package-*) \
-         echo {microwatts} | sudo tee $zone/constraint_0_power_limit_uw;; esac; done"
+         for name in $zone/constraint_*_name; do if [ $(cat $name) = {constraint} ]; then \
+         echo {microwatts} | sudo tee ${{name%_name}}_power_limit_uw; fi; done; \
+         echo 1 | sudo tee $zone/enabled;; esac; done"
     )
 }

@@ -228,6 +228,7 @@ fn sort_key(setting: &Setting) -> (f64, String) {
         setting.cpu_max_hz.map(|hz| hz.0),
         setting.gpu_cap_w.map(|w| w.0),
         setting.cpu_cap_w.map(|w| w.0),
+        setting.cpu_cap_short_w.map(|w| w.0),
     ];
     (value.into_iter().flatten().next().unwrap_or(0.0), setting.to_string())
 }

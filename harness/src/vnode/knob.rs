@@ -3,15 +3,16 @@
 use super::VnodeError;
 use super::physics::Kind;
 use super::state::State;
-use crate::knob::{Allowed, Knob, KnobError, Lever};
+use crate::knob::{Allowed, Knob, KnobError, Lever, Rival};
 use std::path::{Path, PathBuf};
 
 /// The levers of a virtual device by the names that stand in knob ids.
-const LEVERS: [(&str, Lever, Kind); 5] = [
+const LEVERS: [(&str, Lever, Kind); 6] = [
     ("gpu_clock", Lever::GpuClock, Kind::Gpu),
     ("gpu_cap", Lever::GpuCap, Kind::Gpu),
     ("cpu_max", Lever::CpuMax, Kind::Cpu),
     ("cpu_cap", Lever::CpuCap, Kind::Cpu),
+    ("cpu_cap_short", Lever::CpuCapShort, Kind::Cpu),
     ("governor", Lever::Governor, Kind::Cpu),
 ];
 
@@ -77,7 +78,9 @@ impl VnodeKnob {
         let (clock, cap) = (&state.physics.clock, &state.physics.cap);
         match self.lever {
             Lever::Governor => Allowed::List(state.physics.governors.keys().cloned().collect()),
-            Lever::GpuCap | Lever::CpuCap => Allowed::Range { min: cap.min_w, max: cap.max_w, step: None, unit: "W" },
+            Lever::GpuCap | Lever::CpuCap | Lever::CpuCapShort => {
+                Allowed::Range { min: cap.min_w, max: cap.max_w, step: None, unit: "W" }
+            }
             _ => Allowed::Range { min: clock.min_hz, max: clock.max_hz, step: Some(clock.step_hz), unit: "Hz" },
         }
     }
@@ -104,6 +107,7 @@ impl VnodeKnob {
             Lever::CpuMax => settings.cpu_max_hz = clock,
             Lever::GpuCap => settings.gpu_cap_w = number,
             Lever::CpuCap => settings.cpu_cap_w = number,
+            Lever::CpuCapShort => settings.cpu_cap_short_w = number,
             _ => settings.governor = value.map(str::to_owned),
         }
         if state.settings == before {
@@ -139,6 +143,7 @@ impl Knob for VnodeKnob {
             Lever::CpuMax => Some(settings.cpu_max_hz.unwrap_or(physics.clock.max_hz).to_string()),
             Lever::GpuCap => Some(settings.gpu_cap_w.unwrap_or(physics.cap.max_w).to_string()),
             Lever::CpuCap => Some(settings.cpu_cap_w.unwrap_or(physics.cap.max_w).to_string()),
+            Lever::CpuCapShort => Some(settings.cpu_cap_short_w.unwrap_or(physics.cap.max_w).to_string()),
             _ => settings.governor.clone().or_else(default_governor),
         })
     }
@@ -151,5 +156,18 @@ impl Knob for VnodeKnob {
     fn reset(&mut self) -> Result<(), KnobError> {
         let mut state = self.state()?;
         self.store(&mut state, None)
+    }
+
+    fn rivals(&self) -> Vec<Rival> {
+        let Ok(State { settings, physics, .. }) = State::read(&self.path) else { return Vec::new() };
+        let of = |name: &str, watts: Option<f64>| Rival {
+            name: format!("the {name} limit"),
+            watts: watts.unwrap_or(physics.cap.max_w),
+        };
+        match self.lever {
+            Lever::CpuCap => vec![of("short-term", settings.cpu_cap_short_w)],
+            Lever::CpuCapShort => vec![of("long-term", settings.cpu_cap_w)],
+            _ => Vec::new(),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::VnodeError;
 use super::physics::Physics;
+use crate::lease::failpoint::{self, Point};
 use ergometer_record::files;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -32,6 +33,9 @@ pub struct Settings {
     /// CPU package power limit, in W.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_cap_w: Option<f64>,
+    /// CPU package power limit over a short time, in W.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_cap_short_w: Option<f64>,
     /// CPU frequency governor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub governor: Option<String>,
@@ -80,6 +84,7 @@ impl State {
         std::fs::create_dir_all(folder).map_err(fail)?;
         let mut file = tempfile::Builder::new().prefix(".vnode-").tempfile_in(folder).map_err(fail)?;
         file.write_all(text.as_bytes()).map_err(fail)?;
+        failpoint::pass(Point::DuringWrite);
         file.persist(path).map_err(|error| fail(error.error))?;
         WRITES.fetch_add(1, Ordering::AcqRel);
         Ok(())
@@ -96,7 +101,12 @@ impl State {
             settings.cpu_max_hz.filter(|_| obeys("cpu_max")),
             Some(physics.clock.max_hz * share),
         ];
-        let cap = [settings.gpu_cap_w.filter(|_| obeys("gpu_cap")), settings.cpu_cap_w.filter(|_| obeys("cpu_cap"))];
+        // Whatever lasts is held below both limits of a package.
+        let cap = [
+            settings.gpu_cap_w.filter(|_| obeys("gpu_cap")),
+            settings.cpu_cap_w.filter(|_| obeys("cpu_cap")),
+            settings.cpu_cap_short_w.filter(|_| obeys("cpu_cap_short")),
+        ];
         (
             clock.into_iter().flatten().fold(physics.clock.max_hz, f64::min).max(physics.clock.min_hz),
             cap.into_iter().flatten().fold(physics.cap.max_w, f64::min),

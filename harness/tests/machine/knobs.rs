@@ -22,7 +22,10 @@ fn a_client_offers_every_kind_of_knob() {
     let expected = [
         of_policy(0).to_vec(),
         of_policy(1).to_vec(),
-        vec!["turbo:intel_pstate:no_turbo".into(), "powercap:intel-rapl:0:constraint_0_power_limit_uw".into()],
+        vec!["turbo:intel_pstate:no_turbo".into()],
+        ["constraint_0_power_limit_uw", "constraint_1_power_limit_uw", "enabled"]
+            .map(|file| format!("powercap:intel-rapl:0:{file}"))
+            .to_vec(),
     ]
     .concat();
     assert_eq!(ids(&tree), expected);
@@ -54,6 +57,8 @@ fn hostile_and_unknown_ids_open_nothing() {
         "turbo:x",
         "powercap:intel-rapl:0:energy_uj",
         "powercap:../intel-rapl:0:constraint_0_power_limit_uw",
+        "powercap:intel-rapl:0:constraint_2_power_limit_uw",
+        "powercap:intel-rapl:0:name",
         "hwmon:nowhere:power1_cap",
         "nvml:GPU-1:power_limit",
         "vnode:/nowhere/state.toml:gpu_cap",
@@ -122,6 +127,28 @@ fn a_value_that_the_hardware_does_not_accept_is_refused_with_what_is_allowed() {
     let knob = open("powercap:intel-rapl:0:constraint_0_power_limit_uw", &tree.roots()).unwrap();
     let error = encode(knob.as_ref(), &setting).unwrap_err().to_string();
     assert!(error.contains("500000000") && error.contains("135000000 uW"), "{error}");
+}
+
+#[test]
+fn both_limits_of_a_package_are_found_by_name_and_know_what_else_binds() {
+    let tree = Tree::intel_client();
+    // Numbered the other way round, as the driver may.
+    for (n, name, limit) in [(0, "short_term", 120), (1, "long_term", 55)] {
+        let zone = "sys/class/powercap/intel-rapl:0";
+        tree.file(&format!("{zone}/constraint_{n}_name"), format!("{name}\n"));
+        tree.file(&format!("{zone}/constraint_{n}_power_limit_uw"), format!("{limit}000000\n"));
+    }
+    let limit = |n: u32| open(&format!("powercap:intel-rapl:0:constraint_{n}_power_limit_uw"), &tree.roots()).unwrap();
+    assert_eq!((limit(0).lever(), limit(1).lever()), (Lever::CpuCapShort, Lever::CpuCap));
+    let rivals =
+        |n: u32| -> Vec<(String, f64)> { limit(n).rivals().into_iter().map(|r| (r.name, r.watts.round())).collect() };
+    let mmio = [("the MMIO long-term limit".to_owned(), 45.0), ("the MMIO short-term limit".to_owned(), 90.0)];
+    assert_eq!(rivals(1), [&[("the short-term limit".to_owned(), 120.0)], &mmio[..]].concat());
+    assert_eq!(rivals(0), [&[("the long-term limit".to_owned(), 55.0)], &mmio[..]].concat());
+    // A long-term limit that is not in force binds nothing.
+    tree.file("sys/class/powercap/intel-rapl-mmio:0/enabled", "0\n");
+    tree.file("sys/class/powercap/intel-rapl:0/enabled", "0\n");
+    assert_eq!(rivals(0), mmio[1..]);
 }
 
 #[test]

@@ -17,7 +17,9 @@ pub(crate) const DRAM_RANGE_UJ: u64 = 65_712_999_613;
 
 impl Tree {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        let tree = Self { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir_all(tree.path().join("run/lock")).unwrap();
+        tree
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -53,6 +55,7 @@ impl Tree {
         self.file(&format!("{folder}/energy_uj"), format!("{energy_uj}\n"));
         self.file(&format!("{folder}/max_energy_range_uj"), format!("{range_uj}\n"));
         if let Some(watts) = limit_w {
+            self.file(&format!("{folder}/enabled"), "1\n");
             for (n, name, factor) in [(0, "long_term", 1), (1, "short_term", 2)] {
                 self.file(&format!("{folder}/constraint_{n}_name"), format!("{name}\n"));
                 self.file(

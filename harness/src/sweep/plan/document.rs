@@ -72,6 +72,7 @@ struct SettingGroup {
     cpu_min_mhz: Option<Vec<f64>>,
     cpu_max_mhz: Option<Vec<f64>>,
     cpu_cap_w: Option<Vec<f64>>,
+    cpu_cap_short_w: Option<Vec<f64>>,
     gpu_clock_mhz: Option<Vec<f64>>,
     gpu_mem_clock_mhz: Option<Vec<f64>>,
     gpu_cap_w: Option<Vec<f64>>,
@@ -163,6 +164,7 @@ impl SettingGroup {
             ("settings.cpu_min_mhz", &self.cpu_min_mhz),
             ("settings.cpu_max_mhz", &self.cpu_max_mhz),
             ("settings.cpu_cap_w", &self.cpu_cap_w),
+            ("settings.cpu_cap_short_w", &self.cpu_cap_short_w),
             ("settings.gpu_clock_mhz", &self.gpu_clock_mhz),
             ("settings.gpu_mem_clock_mhz", &self.gpu_mem_clock_mhz),
             ("settings.gpu_cap_w", &self.gpu_cap_w),
@@ -181,6 +183,7 @@ impl SettingGroup {
         vary(&mut settings, &self.cpu_min_mhz, |s, v| s.cpu_min_hz = clock(*v));
         vary(&mut settings, &self.cpu_max_mhz, |s, v| s.cpu_max_hz = clock(*v));
         vary(&mut settings, &self.cpu_cap_w, |s, v| s.cpu_cap_w = Some(Watts(*v)));
+        vary(&mut settings, &self.cpu_cap_short_w, |s, v| s.cpu_cap_short_w = Some(Watts(*v)));
         vary(&mut settings, &self.gpu_clock_mhz, |s, v| s.gpu_clock_hz = clock(*v));
         vary(&mut settings, &self.gpu_mem_clock_mhz, |s, v| s.gpu_mem_clock_hz = clock(*v));
         vary(&mut settings, &self.gpu_cap_w, |s, v| s.gpu_cap_w = Some(Watts(*v)));

@@ -268,7 +268,7 @@ pub enum SensorQuantity {
     Power,
 }
 
-/// Misbehaviour of the levers, by lever name (`gpu_clock`, `gpu_cap`, `cpu_max`, `cpu_cap`, `governor`).
+/// Misbehaviour of the levers, by lever name (`gpu_clock`, `gpu_cap`, `cpu_max`, `cpu_cap`, `cpu_cap_short`, `governor`).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Faults {

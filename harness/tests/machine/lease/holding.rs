@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn two_leases_never_share_a_device_and_a_live_one_is_left_alone() {
-    let tree = Tree::intel_server();
+    let tree = server();
     let mut first = Lease::acquire(&options(tree.path(), false), knobs(tree.path())).unwrap();
     first.set(MAX, "2000000").unwrap();
     let refused =
@@ -20,7 +20,7 @@ fn two_leases_never_share_a_device_and_a_live_one_is_left_alone() {
 
 #[test]
 fn leftovers_of_a_killed_lease_refuse_a_new_one() {
-    let tree = Tree::intel_server();
+    let tree = server();
     run(&tree, "alone", Some("after-write:2"));
     let error = Lease::acquire(&options(tree.path(), false), knobs(tree.path())).unwrap_err();
     assert!(error.to_string().contains("ergometer restore"), "{error}");
@@ -30,7 +30,7 @@ fn leftovers_of_a_killed_lease_refuse_a_new_one() {
 
 #[test]
 fn what_somebody_else_changed_meanwhile_is_left_and_said() {
-    let tree = Tree::intel_server();
+    let tree = server();
     let mut lease = Lease::acquire(&options(tree.path(), false), knobs(tree.path())).unwrap();
     lease.set(MAX, "2000000").unwrap();
     lease.set(CAP, "90000000").unwrap();
@@ -45,7 +45,7 @@ fn what_somebody_else_changed_meanwhile_is_left_and_said() {
 
 #[test]
 fn values_and_fields_without_a_knob_are_refused_before_anything_is_written() {
-    let tree = Tree::intel_server();
+    let tree = server();
     let mut lease = Lease::acquire(&options(tree.path(), false), knobs(tree.path())).unwrap();
     assert!(lease.set(MAX, "9000000").unwrap_err().to_string().contains("3600000"));
     assert!(matches!(lease.set("cpufreq:policy1:scaling_max_freq", "1"), Err(LeaseError::NotHeld { .. })));
@@ -57,7 +57,7 @@ fn values_and_fields_without_a_knob_are_refused_before_anything_is_written() {
 
 #[test]
 fn a_setting_puts_back_what_it_leaves_as_found() {
-    let tree = Tree::intel_server();
+    let tree = server();
     let mut lease = Lease::acquire(&options(tree.path(), false), knobs(tree.path())).unwrap();
     let slow = Setting { cpu_max_hz: Some(Hertz::from_mhz(1800.0)), ..Setting::default() };
     let applied = lease.apply(&slow).unwrap();
@@ -72,9 +72,70 @@ fn a_setting_puts_back_what_it_leaves_as_found() {
     assert_as_before(&tree, "three settings");
 }
 
+/// What was written to the tree, in order, from the journal that a killed process left.
+fn written(tree: &Tree) -> Vec<(String, String)> {
+    let journal = std::fs::read_dir(tree.path().join("state/leases")).unwrap().next().unwrap().unwrap().path();
+    let lines = std::fs::read_to_string(journal).unwrap();
+    let events = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let text = |event: &serde_json::Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    events.filter(|e| e["event"] == "write").map(|e| (text(&e, "knob"), text(&e, "new"))).collect()
+}
+
+#[test]
+fn a_cap_is_put_into_force_after_it_is_set_and_withdrawn_before_it_goes_back() {
+    let tree = server();
+    let capped = Setting { cpu_cap_w: Some(ergometer_record::Watts(90.0)), ..Setting::default() };
+    let mut lease = Lease::acquire(&options(tree.path(), false), knobs(tree.path())).unwrap();
+    let applied = lease.apply(&capped).unwrap();
+    assert_eq!(applied.iter().map(|a| a.knob.as_str()).collect::<Vec<_>>(), [CAP, ENABLED]);
+    assert_eq!((tree.text(BEFORE[2].0).as_str(), tree.text(BEFORE[4].0).as_str()), ("90000000", "1"));
+    // The flag is the long-term limit's: a setting without that one leaves both as found.
+    let burst = Setting { cpu_cap_short_w: Some(ergometer_record::Watts(100.0)), ..Setting::default() };
+    lease.apply(&burst).unwrap();
+    lease.apply(&Setting::default()).unwrap();
+    let order = [
+        (CAP, "90000000"),
+        (ENABLED, "1"),
+        (ENABLED, "0"),
+        (CAP, "135000000"),
+        (SHORT, "100000000"),
+        (SHORT, "270000000"),
+    ];
+    assert_eq!(written(&tree), order.map(|(knob, value)| (knob.to_owned(), value.to_owned())));
+    assert!(lease.end().is_complete());
+    assert_as_before(&tree, "caps");
+}
+
+#[test]
+fn a_flag_that_is_set_already_is_nobodys_change() {
+    let tree = Tree::intel_server();
+    let capped = Setting { cpu_cap_w: Some(ergometer_record::Watts(90.0)), ..Setting::default() };
+    let mut lease = Lease::acquire(&options(tree.path(), false), knobs(tree.path())).unwrap();
+    assert_eq!(lease.apply(&capped).unwrap().len(), 1);
+    assert_eq!(lease.end().entries.iter().map(|e| e.knob.as_str()).collect::<Vec<_>>(), [CAP]);
+}
+
+#[test]
+fn bounds_never_cross_on_their_way() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let knob = |id, lever, value: &str| -> Box<dyn Knob> {
+        Box::new(Scripted { id, lever, value: value.into(), readable: true, fails: None, log: Arc::clone(&log) })
+    };
+    let tree = server();
+    let knobs = vec![knob("x:min", Lever::CpuMin, "100"), knob("x:max", Lever::CpuMax, "900")];
+    let mut lease = Lease::acquire(&options(tree.path(), false), knobs).unwrap();
+    let fixed = |hz| Setting { cpu_min_hz: Some(Hertz(hz)), cpu_max_hz: Some(Hertz(hz)), ..Setting::default() };
+    for hz in [200.0, 800.0, 300.0] {
+        lease.apply(&fixed(hz)).unwrap();
+    }
+    let expected =
+        ["x:min = 200", "x:max = 200", "x:max = 800", "x:min = 800", "x:min = 300", "x:max = 300"].map(str::to_owned);
+    assert_eq!(*log.lock().unwrap(), expected);
+}
+
 #[test]
 fn the_environment_refuses_every_write_whatever_was_allowed() {
-    let tree = Tree::intel_server();
+    let tree = server();
     let output = child(&tree, "alone", None).env("ERGOMETER_NO_CONTROL", "1").output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && text.contains("ERGOMETER_NO_CONTROL"), "{text}");
@@ -142,7 +203,7 @@ fn side_effects_come_in_order_and_what_cannot_be_read_is_reset() {
     let knob = |id, lever, readable, fails| -> Box<dyn Knob> {
         Box::new(Scripted { id, lever, value: "100".into(), readable, fails, log: Arc::clone(&log) })
     };
-    let tree = Tree::intel_server();
+    let tree = server();
     let knobs = vec![
         knob("x:a", Lever::GpuCap, true, None),
         knob("x:b", Lever::GpuClock, false, None),
@@ -164,7 +225,7 @@ fn a_refused_write_leaves_nothing_to_put_back() {
     let knob = |id, lever, readable, fails| -> Box<dyn Knob> {
         Box::new(Scripted { id, lever, value: "100".into(), readable, fails, log: Arc::clone(&log) })
     };
-    let tree = Tree::intel_server();
+    let tree = server();
     let knobs = vec![
         knob("x:cap", Lever::GpuCap, true, Some(Refusal::NotPermitted)),
         knob("x:lock", Lever::GpuMemClock, false, Some(Refusal::NotPermitted)),
@@ -202,7 +263,7 @@ fn an_error_after_the_value_was_taken_is_put_back() {
         fails: Some(Refusal::HalfDone),
         log: Arc::clone(&log),
     };
-    let tree = Tree::intel_server();
+    let tree = server();
     let mut lease = Lease::acquire(&options(tree.path(), false), vec![Box::new(half)]).unwrap();
     assert!(lease.set("x:half", "300").is_err());
     let report = lease.end();

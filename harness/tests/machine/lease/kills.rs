@@ -7,8 +7,12 @@ fn kill_points() -> Vec<String> {
     Point::ALL
         .iter()
         .flat_map(|point| {
-            // Three knobs are put back; four writes are made.
-            let passages = if *point == Point::DuringRestore { 3 } else { WRITES.len() };
+            let passages = match point {
+                Point::DuringRestore => BEFORE.len(),
+                // Putting back is writing, too.
+                Point::DuringWrite => WRITES.len() + BEFORE.len(),
+                _ => WRITES.len(),
+            };
             (1..=passages).map(move |n| format!("{}:{n}", point.name()))
         })
         .collect()
@@ -17,7 +21,7 @@ fn kill_points() -> Vec<String> {
 #[test]
 fn the_guardian_restores_after_sigkill_at_every_point() {
     for point in kill_points() {
-        let tree = Tree::intel_server();
+        let tree = server();
         let output = run(&tree, "guarded", Some(&point));
         assert_eq!(output.status.signal(), Some(libc::SIGKILL), "{point}: the process was not killed");
         assert_as_before(&tree, &point);
@@ -28,7 +32,7 @@ fn the_guardian_restores_after_sigkill_at_every_point() {
 fn restore_undoes_a_power_cut_at_every_point() {
     let mut changed = 0;
     for point in kill_points() {
-        let tree = Tree::intel_server();
+        let tree = server();
         let output = run(&tree, "alone", Some(&point));
         assert_eq!(output.status.signal(), Some(libc::SIGKILL), "{point}");
         changed += BEFORE.iter().filter(|(file, value)| tree.text(file) != *value).count();
@@ -44,8 +48,8 @@ fn restore_undoes_a_power_cut_at_every_point() {
 
 #[test]
 fn a_restoration_that_is_killed_itself_is_finished_by_the_next() {
-    for n in 1..=3 {
-        let tree = Tree::intel_server();
+    for n in 1..=BEFORE.len() {
+        let tree = server();
         assert!(run(&tree, "alone", Some("during-restore:1")).status.signal().is_some());
         let killed = run(&tree, "restore", Some(&format!("during-restore:{n}")));
         assert_eq!(killed.status.signal(), Some(libc::SIGKILL), "{n}");
@@ -56,7 +60,7 @@ fn a_restoration_that_is_killed_itself_is_finished_by_the_next() {
 
 #[test]
 fn a_normal_end_and_a_panic_restore() {
-    let tree = Tree::intel_server();
+    let tree = server();
     let normal = run(&tree, "guarded", None);
     assert!(normal.status.success(), "{}", String::from_utf8_lossy(&normal.stderr));
     assert_as_before(&tree, "a normal end");
@@ -83,7 +87,7 @@ fn end(mut child: Child) -> std::process::ExitStatus {
 #[test]
 fn interrupt_and_termination_restore_and_tell_the_shell() {
     for signal in [libc::SIGINT, libc::SIGTERM] {
-        let tree = Tree::intel_server();
+        let tree = server();
         let held = hold(&tree);
         assert_eq!(tree.text(BEFORE[1].0), "2000000");
         // SAFETY: kill takes two integers; the process is our own child and not yet reaped.
@@ -95,7 +99,7 @@ fn interrupt_and_termination_restore_and_tell_the_shell() {
 
 #[test]
 fn killing_the_whole_process_group_does_not_reach_the_guardian() {
-    let tree = Tree::intel_server();
+    let tree = server();
     let held = hold(&tree);
     // SAFETY: kill takes two integers; a negative one names the group that our unreaped child leads.
     unsafe { libc::kill(-(held.id() as libc::pid_t), libc::SIGKILL) };

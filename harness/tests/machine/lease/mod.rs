@@ -28,16 +28,28 @@ const MAX: &str = "cpufreq:policy0:scaling_max_freq";
 
 const CAP: &str = "powercap:intel-rapl:0:constraint_0_power_limit_uw";
 
+const SHORT: &str = "powercap:intel-rapl:0:constraint_1_power_limit_uw";
+
+const ENABLED: &str = "powercap:intel-rapl:0:enabled";
+
 /// The files behind the knobs and what they hold before.
-const BEFORE: [(&str, &str); 3] = [
+const BEFORE: [(&str, &str); 5] = [
     ("sys/devices/system/cpu/cpufreq/policy0/scaling_governor", "schedutil"),
     ("sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq", "3600000"),
     ("sys/class/powercap/intel-rapl:0/constraint_0_power_limit_uw", "135000000"),
+    ("sys/class/powercap/intel-rapl:0/constraint_1_power_limit_uw", "270000000"),
+    ("sys/class/powercap/intel-rapl:0/enabled", "0"),
 ];
 
 /// What the measuring process writes, in order. The first knob is written twice.
-const WRITES: [(&str, &str); 4] =
-    [(GOVERNOR, "powersave"), (MAX, "2000000"), (CAP, "90000000"), (GOVERNOR, "ondemand")];
+const WRITES: [(&str, &str); 6] = [
+    (GOVERNOR, "powersave"),
+    (MAX, "2000000"),
+    (CAP, "90000000"),
+    (GOVERNOR, "ondemand"),
+    (SHORT, "120000000"),
+    (ENABLED, "1"),
+];
 
 /// The same values again, in an order that a later sweep block would have. No line about them is synced.
 const AGAIN: [(&str, &str); 4] =
@@ -58,7 +70,7 @@ fn options(folder: &Path, guardian: bool) -> LeaseOptions {
 }
 
 fn knobs(folder: &Path) -> Vec<Box<dyn Knob>> {
-    [GOVERNOR, MAX, CAP].iter().map(|id| open(id, &roots(folder)).unwrap()).collect()
+    [GOVERNOR, MAX, CAP, SHORT, ENABLED].iter().map(|id| open(id, &roots(folder)).unwrap()).collect()
 }
 
 /// Plays the binary's hidden subcommand when started as a guardian.
@@ -103,6 +115,13 @@ fn measuring_process() {
     if let Some(code) = interrupt::exit_code() {
         std::process::exit(code);
     }
+}
+
+/// A server whose first package has its limits switched off.
+fn server() -> Tree {
+    let tree = Tree::intel_server();
+    tree.file(BEFORE[4].0, "0\n");
+    tree
 }
 
 fn child(tree: &Tree, mode: &str, kill_at: Option<&str>) -> Command {
