@@ -22,14 +22,17 @@
 //! }
 //! ```
 
+mod cpu_time;
 mod listener;
 pub mod output;
 mod report;
 pub(crate) mod run;
+mod schedule;
 mod scope;
 
 pub use listener::Listener;
 pub use output::{OutputError, OutputOptions, Written};
+use report::Cost;
 pub use report::{Absent, ComponentEnergy, Total, WindowReport};
 pub use run::{Exit, RunError, RunOptions, RunReport, run_command};
 pub use scope::Scope;
@@ -37,7 +40,9 @@ pub use scope::Scope;
 use crate::clock::{Clock, RealClock};
 use crate::sensor::energy::Accumulator;
 use crate::sensor::{Roots, Selection, Sensor, SensorError, probe, select};
+use cpu_time::ThreadClock;
 use ergometer_record::Seconds;
+use schedule::{Schedule, Tick};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -65,6 +70,8 @@ struct Open {
     tracks: Vec<Track>,
     /// Time spent in reading sensors since the start.
     sampling: Seconds,
+    /// The sampling thread's CPU time at the start.
+    cpu_start: Option<Seconds>,
 }
 
 struct Inner {
@@ -74,6 +81,7 @@ struct Inner {
     /// Reports of scopes that have ended.
     closed: Vec<WindowReport>,
     next: u64,
+    schedule: Schedule,
     stopping: bool,
 }
 
@@ -100,20 +108,22 @@ impl Meter {
     /// Watches the sensors of `selection`, sampling them every `period` while a window is open. On a virtual clock no
     /// thread samples: whoever makes time pass calls [`Meter::sample`].
     pub fn new(selection: Selection, clock: Arc<dyn Clock>, period: Seconds) -> Self {
+        let period = Seconds(if period.0.is_finite() { period.0.clamp(1e-4, 3600.0) } else { 1.0 });
+        let schedule = Schedule::new(selection.sensors.iter().map(|s| s.info()), period);
         let inner = Inner {
             sensors: selection.sensors,
             windows: Vec::new(),
             listeners: Vec::new(),
             closed: Vec::new(),
             next: 0,
+            schedule,
             stopping: false,
         };
         let is_virtual = clock.is_virtual();
         let shared = Arc::new(Shared { inner: Mutex::new(inner), wake: Condvar::new(), clock });
         let worker = Arc::clone(&shared);
-        let period = Duration::from_secs_f64(if period.0.is_finite() { period.0.clamp(1e-4, 3600.0) } else { 1.0 });
         let thread = (!is_virtual)
-            .then(|| std::thread::Builder::new().name("meter".into()).spawn(move || worker.run(period)))
+            .then(|| std::thread::Builder::new().name("meter".into()).spawn(move || worker.run()))
             .transpose();
         let mut absent: Vec<Absent> = selection.absent.iter().map(Absent::from).collect();
         let thread = thread.unwrap_or_else(|error| {
@@ -142,7 +152,8 @@ impl Meter {
         inner.next += 1;
         let tracks = inner.sensors.iter().map(|sensor| Track::new(sensor.info())).collect();
         let start = self.shared.clock.now();
-        inner.windows.push(Open { id, name: name.into(), start, tracks, sampling: Seconds(0.0) });
+        let cpu_start = self.cpu_time();
+        inner.windows.push(Open { id, name: name.into(), start, tracks, sampling: Seconds(0.0), cpu_start });
         inner.sample(self.shared.clock.as_ref());
         if let Some(open) = inner.windows.iter_mut().find(|open| open.id == id) {
             for track in &mut open.tracks {
@@ -171,6 +182,11 @@ impl Meter {
         self.shared.lock().listeners.clear();
     }
 
+    /// CPU time of the sampling thread so far; `None` where there is none.
+    fn cpu_time(&self) -> Option<Seconds> {
+        ThreadClock::of(self.thread.as_ref()?)?.now()
+    }
+
     /// Reads every sensor now. Needed on a virtual clock only.
     pub fn sample(&self) {
         self.shared.lock().sample(self.shared.clock.as_ref());
@@ -180,7 +196,7 @@ impl Meter {
     pub fn so_far(&self, id: WindowId) -> Option<WindowReport> {
         let inner = self.shared.lock();
         let open = inner.windows.iter().find(|open| open.id == id.0)?;
-        Some(inner.report(open, self.shared.clock.now(), &self.absent))
+        Some(inner.report(open, self.shared.clock.now(), self.cpu_time(), &self.absent))
     }
 
     /// Closes a window with a last reading; `None` when it is not open.
@@ -190,7 +206,7 @@ impl Meter {
         let end = self.shared.clock.now();
         let index = inner.windows.iter().position(|open| open.id == id.0)?;
         let open = inner.windows.remove(index);
-        Some(inner.report(&open, end, &self.absent))
+        Some(inner.report(&open, end, self.cpu_time(), &self.absent))
     }
 
     /// The windows of scopes that have ended since the last call, in the order of their ends.
@@ -229,19 +245,29 @@ impl Track {
 }
 
 impl Inner {
-    fn report(&self, open: &Open, end: Seconds, absent: &[Absent]) -> WindowReport {
+    fn report(&self, open: &Open, end: Seconds, cpu: Option<Seconds>, absent: &[Absent]) -> WindowReport {
         let components = open
             .tracks
             .iter()
             .zip(&self.sensors)
             .map(|(track, sensor)| ComponentEnergy::new(sensor.info(), &track.finish(), track.failures))
             .collect();
-        WindowReport::new(open.name.clone(), end - open.start, open.sampling, components, absent.to_vec())
+        let cost = Cost { wall: open.sampling, cpu: cpu.zip(open.cpu_start).map(|(now, then)| now - then) };
+        WindowReport::new(open.name.clone(), end - open.start, cost, components, absent.to_vec())
     }
 
+    /// Reads every sensor.
     fn sample(&mut self, clock: &dyn Clock) {
-        let begin = clock.now();
+        let now = clock.now();
+        self.sweep(clock, now, None);
+    }
+
+    /// Reads at `begin` the sensors that are due at `tick`, or all of them, and returns the time afterwards.
+    fn sweep(&mut self, clock: &dyn Clock, begin: Seconds, tick: Option<Tick>) -> Seconds {
         for (index, sensor) in self.sensors.iter_mut().enumerate() {
+            if tick.is_some_and(|tick| !self.schedule.is_due(index, tick)) {
+                continue;
+            }
             let reading = sensor.read(clock);
             if let Ok(reading) = &reading {
                 self.listeners.iter_mut().for_each(|listener| listener.reading(index, *reading));
@@ -259,8 +285,10 @@ impl Inner {
                 }
             }
         }
-        let spent = clock.now() - begin;
+        let end = clock.now();
+        let spent = end - begin;
         self.windows.iter_mut().for_each(|open| open.sampling += spent);
+        end
     }
 }
 
@@ -270,18 +298,30 @@ impl Shared {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, period: Duration) {
+    fn run(&self) {
         let mut inner = self.lock();
         while !inner.stopping {
             if inner.windows.is_empty() {
                 inner = self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                inner.schedule.restart(self.clock.now());
                 continue;
             }
-            let (guard, waited) = self.wake.wait_timeout(inner, period).unwrap_or_else(PoisonError::into_inner);
-            inner = guard;
-            // A wake-up before its time is a new window, which has taken its own reading.
-            if waited.timed_out() && !inner.stopping {
-                inner.sample(self.clock.as_ref());
+            let mut now = self.clock.now();
+            loop {
+                let wait = inner.schedule.wait(now);
+                if wait.0 > 0.0 {
+                    let wait = Duration::from_secs_f64(wait.0);
+                    inner = self.wake.wait_timeout(inner, wait).unwrap_or_else(PoisonError::into_inner).0;
+                    now = self.clock.now();
+                }
+                // A wake-up before its time is a window that was opened, which has taken its own reading, or the end.
+                if inner.stopping || inner.windows.is_empty() {
+                    break;
+                }
+                if inner.schedule.wait(now).0 <= 0.0 {
+                    let tick = inner.schedule.take(now);
+                    now = inner.sweep(self.clock.as_ref(), now, Some(tick));
+                }
             }
         }
     }

@@ -78,6 +78,8 @@ pub struct WindowReport {
     pub time_s: Seconds,
     /// Share of one core's time spent in reading sensors, waiting for drivers included.
     pub sampling_share: f64,
+    /// CPU time of the sampling thread over the window's, waking up included; `None` where no thread sampled.
+    pub sampling_cpu_share: Option<f64>,
     /// One a sensor.
     pub components: Vec<ComponentEnergy>,
     /// Sensors that are not there.
@@ -86,19 +88,36 @@ pub struct WindowReport {
     pub total: Option<Total>,
 }
 
+/// What watching a window took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cost {
+    /// Time spent in reading sensors.
+    pub(super) wall: Seconds,
+    /// CPU time of the sampling thread.
+    pub(super) cpu: Option<Seconds>,
+}
+
 impl WindowReport {
     pub(super) fn new(
         name: String,
         time: Seconds,
-        sampling: Seconds,
+        cost: Cost,
         components: Vec<ComponentEnergy>,
         absent: Vec<Absent>,
     ) -> Self {
         let parts: Vec<_> =
             components.iter().filter_map(|c| Some((c.component, c.provenance, c.energy_j?, c.energy_u_j?))).collect();
         let total = measured_total(&parts).map(|(energy_j, energy_u_j)| Total { energy_j, energy_u_j });
-        let sampling_share = if time.0 > 0.0 { sampling / time } else { 0.0 };
-        Self { name, time_s: time, sampling_share, components, absent, total }
+        let share = |spent: Seconds| if time.0 > 0.0 { spent / time } else { 0.0 };
+        Self {
+            name,
+            time_s: time,
+            sampling_share: share(cost.wall),
+            sampling_cpu_share: cost.cpu.map(share),
+            components,
+            absent,
+            total,
+        }
     }
 
     /// The energy of a component, where it is known.
@@ -133,6 +152,10 @@ impl fmt::Display for WindowReport {
         for absent in &self.absent {
             writeln!(f, "{:<12}{:>14}  {}", "no sensor", "", absent.reason)?;
         }
-        write!(f, "reading the sensors took {:.2} % of one core", 100.0 * self.sampling_share)
+        write!(f, "reading the sensors took {:.2} % of one core", 100.0 * self.sampling_share)?;
+        match self.sampling_cpu_share {
+            Some(share) => write!(f, " ({:.2} % in CPU time, waking up included)", 100.0 * share),
+            None => Ok(()),
+        }
     }
 }

@@ -136,6 +136,7 @@ pub(crate) fn probe(roots: &Roots) -> Found {
             resolution: 0.0,
             wrap: None,
             gain_u: MODEL_U,
+            characterised: None,
         },
         dimms,
         meminfo: roots.proc.join("meminfo"),

@@ -105,6 +105,7 @@ fn open(chip: &Chip, component: Component) -> Vec<Found> {
                 wrap: None,
                 // Not stated by the vendors; 5 % either way, uniform, as for NVML.
                 gain_u: 0.05 / 3f64.sqrt(),
+                characterised: None,
             },
             path,
             counter,

@@ -16,6 +16,7 @@ pub use roots::Roots;
 pub use select::{Selection, select};
 
 use ergometer_record::{Component, Joules, Provenance, Seconds, Watts};
+use serde::{Deserialize, Serialize};
 
 /// What a sensor reports.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,6 +53,41 @@ pub struct SensorInfo {
     pub wrap: Option<Joules>,
     /// Standard uncertainty of the gain, as a share (0.02 is 2 %).
     pub gain_u: f64,
+    /// Whether the three above are what a characterisation found; `None` where none is stored for this device.
+    pub characterised: Option<Characterised>,
+}
+
+/// A stored characterisation of a sensor's device (`ergometer doctor --characterise`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Characterised {
+    /// Period, resolution and, where a counter was there to compare with, the gain's uncertainty come from it.
+    Used {
+        /// When it was made, in UTC.
+        date: String,
+    },
+    /// It was made under another driver and is not used.
+    Stale {
+        /// When it was made, in UTC.
+        date: String,
+        /// Under which driver.
+        driver: String,
+        /// The driver now.
+        present: String,
+    },
+}
+
+impl std::fmt::Display for Characterised {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Used { date } => write!(f, "characterised {date}"),
+            Self::Stale { date, driver, present } => write!(
+                f,
+                "the characterisation of {date} is for driver {driver}, not {present}, and is not used; \
+                 `ergometer doctor --characterise` makes a new one"
+            ),
+        }
+    }
 }
 
 /// A sensor that could not be opened or read; the text says what to do.

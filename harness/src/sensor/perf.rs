@@ -188,6 +188,7 @@ fn open(roots: &Roots, folder: &Path, kind: u32, event: &str, component: Compone
         resolution: STEP_J.max(scale),
         wrap: None,
         gain_u: rapl_gain_u(component.domain),
+        characterised: None,
     };
     Ok(Box::new(PerfSensor { info, counter, scale }))
 }

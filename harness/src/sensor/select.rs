@@ -106,6 +106,7 @@ mod tests {
             resolution: 1e-6,
             wrap: None,
             gain_u: 0.0,
+            characterised: None,
         })))
     }
 

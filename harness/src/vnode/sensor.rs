@@ -24,6 +24,7 @@ impl VnodeSensor {
             resolution: model.resolution,
             wrap: model.wrap_j.map(Joules),
             gain_u: model.gain_u,
+            characterised: None,
         };
         Self { node, model, info }
     }

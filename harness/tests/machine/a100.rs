@@ -88,6 +88,7 @@ impl Log {
             resolution: 0.01,
             wrap: None,
             gain_u: 0.0,
+            characterised: None,
         };
         integrate(&self.between(from, to), &info).unwrap().mean.0
     }

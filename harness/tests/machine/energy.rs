@@ -15,6 +15,7 @@ fn info(wrap: Option<f64>) -> SensorInfo {
         resolution: 1.0 / 16_384.0,
         wrap: wrap.map(Joules),
         gain_u: 0.02,
+        characterised: None,
     }
 }
 

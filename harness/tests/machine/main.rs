@@ -4,6 +4,8 @@ mod a100;
 mod advice;
 mod doctor;
 mod dram;
+#[path = "../fake/nvidia.rs"]
+mod driver;
 mod energy;
 mod knobs;
 mod lease;
@@ -11,4 +13,5 @@ mod meter;
 mod nvidia;
 mod profiler;
 mod sensors;
+#[path = "../fake/trees.rs"]
 mod trees;

@@ -58,6 +58,7 @@ fn sensor(domain: Domain, value: fn(f64) -> Quantity, fails: std::ops::Range<f64
             resolution: 1e-6,
             wrap: None,
             gain_u: 0.01,
+            characterised: None,
         },
         value,
         fails,

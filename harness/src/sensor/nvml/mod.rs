@@ -172,6 +172,7 @@ fn open(nvml: &Arc<Nvml>, index: u32, uuid: &str, source: Source) -> Box<dyn Sen
             resolution: 1e-3,
             wrap: None,
             gain_u: GAIN_HALF_WIDTH / 3f64.sqrt(),
+            characterised: None,
         },
         uuid: uuid.to_owned(),
         source,

@@ -7,7 +7,7 @@ use ergometer_record::{Hertz, Setting, Watts};
 
 fn options(driver: &Driver) -> LeaseOptions {
     let roots = driver.roots().with_permission(Permission::AllowControl);
-    LeaseOptions { state_dir: driver.folder.path().join("state"), roots, guardian: None, holder: "test".into() }
+    LeaseOptions { state_dir: driver.path().join("state"), roots, guardian: None, holder: "test".into() }
 }
 
 fn knobs(driver: &Driver) -> Vec<Box<dyn Knob>> {
@@ -81,14 +81,14 @@ fn a_killed_leases_cards_are_restored_from_the_journal() {
     lease.apply(&capped(150.0)).unwrap();
     lease.apply(&Setting { gpu_clock_hz: Some(Hertz::from_mhz(600.0)), ..capped(150.0) }).unwrap();
     // As a dead process leaves it: what the journal says stands in a file of its own, and nobody holds that.
-    let leases = driver.folder.path().join("state/leases");
+    let leases = driver.path().join("state/leases");
     let journal = fs::read_dir(&leases).unwrap().next().unwrap().unwrap().path();
     let text = fs::read(&journal).unwrap();
     assert!(lease.end().is_complete());
     fs::write(&journal, text).unwrap();
     driver.set("limit0", "150000");
     driver.set("lock0", "600");
-    let report = lease::restore(&driver.folder.path().join("state"), &driver.roots()).unwrap();
+    let report = lease::restore(&driver.path().join("state"), &driver.roots()).unwrap();
     assert!(report.is_complete(), "{report}");
     assert_eq!((driver.get("lock0"), driver.get("limit0").as_deref()), (None, Some("300000")));
 }
@@ -106,7 +106,7 @@ fn a_driver_that_refuses_says_what_allows_it_and_leaves_nothing_to_undo() {
     lease.apply(&Setting::default()).unwrap();
     let report = lease.end();
     assert!(report.is_complete() && report.entries.is_empty(), "{report}");
-    assert_eq!(fs::read_dir(driver.folder.path().join("state/leases")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(driver.path().join("state/leases")).unwrap().count(), 0);
 }
 
 #[test]
@@ -131,6 +131,6 @@ fn a_card_that_is_lost_keeps_its_journal_until_it_is_back() {
     let report = lease.end();
     assert!(matches!(report.entries[0].outcome, Outcome::Failed { .. }), "{report}");
     driver.remove("lost0");
-    assert!(lease::restore(&driver.folder.path().join("state"), &driver.roots()).unwrap().is_complete());
+    assert!(lease::restore(&driver.path().join("state"), &driver.roots()).unwrap().is_complete());
     assert_eq!(driver.get("limit0").as_deref(), Some("300000"));
 }
