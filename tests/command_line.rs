@@ -1,6 +1,8 @@
 //! The command line as a user meets it: help, exit codes, errors, and the main job.
 
 use assert_cmd::Command;
+use ergometer::record::Manifest;
+use ergometer::record::format::json;
 use predicates::prelude::*;
 use std::fs;
 use std::path::Path;
@@ -146,8 +148,16 @@ fn the_stages_read_one_another() {
         let output = ergometer(folder.path()).args(arguments).arg("--quiet").assert().success().get_output().clone();
         String::from_utf8(output.stdout).unwrap()
     };
-    fs::write(folder.path().join("plan.toml"), PLAN).unwrap();
+    fs::write(folder.path().join("plan.toml"), PLAN.replace("seed = 1\n", "seed = 7\n")).unwrap();
     run(&["sweep", "plan.toml", "--out", "swept"]);
+    let manifest: Manifest = json::read(&folder.path().join("swept/manifest.json")).unwrap();
+    assert_eq!(manifest.identity.seed, 7, "the plan's own seed counts where none is asked for");
+    // The revision is known exactly where this is a repository with git.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if root.join(".git").exists() {
+        let revision = manifest.circumstances.get("git_revision").expect("a repository has a revision");
+        assert!(revision.split(',').next().unwrap().chars().all(|c| c.is_ascii_hexdigit()), "{revision}");
+    }
     let table = run(&["table", "swept/sweep.csv"]);
     assert!(table.contains("VIRTUAL") && table.contains("gemm"), "{table}");
     run(&["advise", "swept/sweep.csv", "--slowdown", "5%"]);

@@ -68,7 +68,7 @@ fn other(context: &Context, options: &Options) -> anyhow::Result<Outcome> {
     }
     // Opened before anything is written: a card that is missing leaves no empty folder.
     let state = std::env::temp_dir().join(format!("ergometer-bench-{}.json", std::process::id()));
-    let (mut rig, absent) = device::open(&options.device, &state, context.globals.seed)?;
+    let (mut rig, absent) = device::open(&options.device, &state, context.seed())?;
     for reason in &absent {
         context.say(format!("absent: {reason}"));
     }

@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     for file in &options.results {
         all.extend(rows::read(file)?);
     }
-    let seed = context.globals.seed;
+    let seed = context.seed();
     let watch = Watch::new(context);
     watch.stage("calibrating");
     let calibration: Calibration = match &options.start {
@@ -71,7 +71,7 @@ fn validate(context: &Context, dataset: Dataset, folder: Option<PathBuf>) -> any
     })?;
     let watch = Watch::new(context);
     watch.stage("fitting what is known and predicting what is held out");
-    let report = data::run(dataset, &folder, context.globals.seed)?;
+    let report = data::run(dataset, &folder, context.seed())?;
     drop(watch);
     if context.globals.json {
         output::json(&report)?

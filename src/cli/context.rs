@@ -20,9 +20,9 @@ pub struct Globals {
     /// Print results only: no progress.
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// Seed of everything random: same seed, same rows.
-    #[arg(long, global = true, default_value_t = 1, value_name = "N")]
-    pub seed: u64,
+    /// Seed of everything random: same seed, same rows. Without it that of the plan or scenario, else 1.
+    #[arg(long, global = true, value_name = "N")]
+    pub seed: Option<u64>,
     /// Folder to write into, instead of runs/TIME-COMMAND.
     #[arg(long, global = true, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -80,6 +80,11 @@ impl Context {
         Self { globals }
     }
 
+    /// The seed asked for, or 1.
+    pub fn seed(&self) -> u64 {
+        self.globals.seed.unwrap_or(1)
+    }
+
     /// The folder of this run, made if needed: `--out`, or `runs/UTC-COMMAND`.
     ///
     /// # Errors
@@ -119,7 +124,7 @@ impl Context {
         let identity = Identity {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             command: command.to_owned(),
-            seed: self.globals.seed,
+            seed: self.seed(),
             devices,
             plan,
         };

@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     }
     writable(&place)?;
     let settings = full::Options {
-        seed: context.globals.seed,
+        seed: context.seed(),
         quick: options.quick,
         allow_control: context.globals.allow_control,
         seeds: options.seeds.unwrap_or(full::SEEDS).max(1),

@@ -70,7 +70,7 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         ..Setting::default()
     };
     let run = RunConfig { gpus: options.gpus, accumulation: options.accumulation, setting };
-    let seed = context.globals.seed;
+    let seed = context.seed();
     let spread = predict_with_spread(options.model, &device, &work, &run, options.samples, DRAWS, seed)?;
     let answer = &spread.prediction;
     let changed = options.what_if.as_deref().map(|changes| what_if(&device, changes)).transpose()?;

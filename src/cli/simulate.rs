@@ -4,6 +4,7 @@ use super::context::{Context, Outcome, usage};
 use super::output;
 use super::progress::Watch;
 use crate::pipeline::{Observer, simulate};
+use crate::record::Manifest;
 use crate::record::format::json;
 use crate::sim::scenario::Overrides;
 use clap::Args;
@@ -44,7 +45,7 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     }
     let overrides = Overrides {
         seeds: options.seeds,
-        first_seed: Some(context.globals.seed),
+        first_seed: context.globals.seed,
         horizon_s: options.hours.map(|hours| hours * 3600.0),
         arrival_rate_per_s: options.arrival_rate,
         quantum_s: options.quantum,
@@ -53,7 +54,10 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     };
     let scenario = simulate::scenario(&options.scenario, None, overrides)?;
     let folder = context.run_folder("simulate")?;
-    let manifest = context.manifest("simulate", scenario.oracles.to_vec(), format!("{options:?}"));
+    let mut manifest = context.manifest("simulate", scenario.oracles.to_vec(), format!("{options:?}"));
+    // The scenario's own first seed counts where none is asked for.
+    manifest.identity.seed = scenario.seeds.first().copied().unwrap_or_default();
+    let manifest = Manifest::new(manifest.identity, manifest.circumstances);
     let watch = Watch::new(context);
     watch.stage("simulating");
     let results = simulate::run(&scenario, &watch);

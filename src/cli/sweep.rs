@@ -68,7 +68,9 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         (None, None) => return Err(usage("give a plan: a file, or one of pipeline, table-3.18")),
     };
     let mut plan = plan;
-    plan.seed = resumed.as_ref().map_or(context.globals.seed, |start| start.seed);
+    if let Some(seed) = resumed.as_ref().map(|start| start.seed).or(context.globals.seed) {
+        plan.seed = seed;
+    }
     let doctor = examine::examine();
     let preset = vnode.or_else(|| plan.devices.iter().find(|device| device.starts_with("vnode-")).cloned());
     let preset = match (real, preset) {
