@@ -3,11 +3,12 @@
 use super::context::{Context, Outcome, usage};
 use super::output;
 use super::progress::Watch;
+use crate::harness::sensor::facts::FILE;
 use crate::kernels::{Tier, Topology};
 use crate::pipeline::characterise::{self, characterise};
 use crate::pipeline::device::{self, Device};
 use crate::pipeline::summary::kernels::section;
-use crate::pipeline::{Observer, examine};
+use crate::pipeline::{Observer, examine, sensors};
 use crate::record::format::{json, rows};
 use crate::record::{Kernel, KernelSpec, Precision, Row, Size};
 use crate::report::{Characterisation, Energy, Estimate, Origin};
@@ -83,6 +84,7 @@ fn other(context: &Context, options: &Options) -> anyhow::Result<Outcome> {
     let _ = std::fs::remove_file(&state);
     let outcome = outcome?;
     json::write(&folder.join("manifest.json"), &manifest)?;
+    sensors::write(&folder, &rig)?;
     let why = absent.first().map_or("no sensor covers it", String::as_str);
     let mut section = section(&outcome.rows, &name, why);
     if matches!(options.device, Device::Virtual(_)) {
@@ -171,6 +173,9 @@ fn cpu(context: &Context, options: Options) -> anyhow::Result<Outcome> {
     let outcome = characterise(&settings, &manifest.manifest_id, &device, &topology, None, &watch)?;
     drop(watch);
     json::write(&folder.join("manifest.json"), &manifest)?;
+    if let Some(sensors) = &outcome.sensors {
+        json::write(&folder.join(FILE), sensors)?;
+    }
     let absent = examine::why_no_energy(&doctor);
     let section = section(&outcome.rows, &device, absent.as_deref().unwrap_or("no sensor covers it"));
     finish(context, &folder, &outcome.rows, &outcome.skipped, &section, absent)

@@ -77,6 +77,14 @@ impl Observer for Watch<'_> {
     fn interrupted(&self) -> bool {
         self.interrupt.load(Ordering::SeqCst)
     }
+
+    fn remark(&self, text: &str) {
+        let Ok(display) = self.display.lock() else { return };
+        match display.as_ref() {
+            Some(Display::Bar(bar)) => bar.suspend(|| self.context.say(text)),
+            _ => self.context.say(text),
+        }
+    }
 }
 
 impl Drop for Display {

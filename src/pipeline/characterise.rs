@@ -1,11 +1,12 @@
 //! Stage 2: this machine's CPU, measured. Joins topology and kernels with the harness' windows.
 
-use super::{Interrupted, Observer, interference};
+use super::{Interrupted, Observer, interference, sensors};
 use crate::harness::executor::cpu::CpuExecutor;
+use crate::harness::sensor::facts::{FILE, SensorsFile};
 use crate::harness::sensor::{self, Roots, select};
 use crate::harness::window::{self, Rig, StopRule};
 use crate::kernels::{Pool, Tier, Topology};
-use crate::record::format::rows;
+use crate::record::format::{json, rows};
 use crate::record::{Component, Kernel, KernelSpec, Precision, Row, Seconds, Size};
 use anyhow::Context as _;
 use std::path::Path;
@@ -52,6 +53,8 @@ pub struct Outcome {
     pub rows: Vec<Row>,
     /// What could not be measured, in words.
     pub skipped: Vec<String>,
+    /// The sensors, as the first configuration found and compared them; `None` when nothing was measured anew.
+    pub sensors: Option<SensorsFile>,
 }
 
 /// The usual options on this machine: every kernel and probe, scalar and the best tier, one thread and all cores.
@@ -118,6 +121,13 @@ pub fn characterise(
             }
             outcome.rows.extend(part.rows);
             outcome.skipped.extend(part.skipped);
+            if outcome.sensors.is_none() {
+                sensors::warn(part.sensors.as_ref().map_or(&[], |file| file.agreements.as_slice()), observer);
+                if let (Some(folder), Some(file)) = (parts, &part.sensors) {
+                    json::write(&folder.join(FILE), file)?;
+                }
+                outcome.sensors = part.sensors;
+            }
             continue;
         }
         done += plan.len() as u64;
@@ -136,10 +146,10 @@ fn one(
 ) -> anyhow::Result<Outcome> {
     let Configuration { tier, threads } = configuration;
     let pool = Arc::new(Pool::new(topology, Some(threads))?);
-    let mut sensors = select(sensor::probe(&Roots::system())).sensors;
+    let mut selection = select(sensor::probe(&Roots::system()));
     // Kernels run on the CPU: cards beside it are not theirs.
-    sensors.retain(|s| s.info().component.domain != crate::record::measurement::Domain::Gpu);
-    let mut rig = Rig::new(Box::new(CpuExecutor::new(tier, pool, device)), sensors);
+    selection.retain(|info| info.component.domain != crate::record::measurement::Domain::Gpu);
+    let mut rig = Rig::new(Box::new(CpuExecutor::new(tier, pool, device)), selection);
     let mut windows = window::Options::quick();
     windows.least_time = Seconds(if options.quick { 0.02 } else { 0.08 });
     windows.longest_warm_up = Seconds(if options.quick { 0.05 } else { 0.25 });
@@ -166,7 +176,7 @@ fn one(
         }
     }
     let skipped = result.skipped.iter().map(|s| format!("{} on {configuration}: {}", s.spec, s.reason)).collect();
-    Ok(Outcome { rows: result.rows, skipped })
+    Ok(Outcome { rows: result.rows, skipped, sensors: Some(SensorsFile::of(&rig)) })
 }
 
 /// How the note of a disturbed row begins.

@@ -1,7 +1,7 @@
 //! Kernels on a device other than this CPU: a CUDA card, or the virtual node. Joins executors, sensors and the sizes of
 //! the built-in plan.
 
-use super::{Interrupted, Observer};
+use super::{Interrupted, Observer, sensors};
 use crate::cuda::Selector;
 use crate::harness::executor::cuda::CudaExecutor;
 use crate::harness::sensor::Roots;
@@ -104,6 +104,7 @@ pub fn measure(
     if observer.interrupted() {
         return Err(Interrupted { stage: "the measurement".to_owned(), kept: "nothing is kept".to_owned() }.into());
     }
+    sensors::warn(&rig.check.agreements(), observer);
     let mut rows = result.rows;
     rows.iter_mut().for_each(|row| manifest_id.clone_into(&mut row.manifest_id));
     let skipped = result.skipped.iter().map(|s| format!("{}: {}", s.spec, s.reason)).collect();

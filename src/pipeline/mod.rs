@@ -9,6 +9,7 @@ pub mod device;
 pub mod examine;
 pub mod full;
 pub mod interference;
+pub mod sensors;
 pub mod simulate;
 pub mod summary;
 pub mod sweep;
@@ -22,6 +23,8 @@ pub trait Observer: Sync {
     fn progress(&self, done: u64, total: u64, message: &str);
     /// True when the user wants to stop (Ctrl-C): a stage ends soon, leaving whole files only.
     fn interrupted(&self) -> bool;
+    /// Something that the user should know now, in a sentence.
+    fn remark(&self, _: &str) {}
 }
 
 /// An observer that says nothing and never stops, for tests and for embedding.

@@ -1,15 +1,17 @@
 //! Stage 3: kernels under settings. Joins plan, rig and lease; the device is the virtual node unless control of real
 //! hardware was allowed.
 
-use super::{Interrupted, Observer};
+use super::{Interrupted, Observer, sensors};
 use crate::harness::executor::cpu::CpuExecutor;
 use crate::harness::knob::{self, Permission};
 use crate::harness::lease::{GuardianCommand, LeaseOptions};
+use crate::harness::sensor::facts::{self, SensorsFile};
 use crate::harness::sensor::{self, Roots, select};
 use crate::harness::sweep::{self, End, Outcome, Plan};
 use crate::harness::vnode::{self, Pace, Truth, Vnode};
 use crate::harness::window::Rig;
 use crate::kernels::{Pool, Tier, Topology};
+use crate::record::format::json;
 use crate::record::measurement::Domain;
 use anyhow::{Context as _, bail};
 use std::path::{Path, PathBuf};
@@ -57,9 +59,9 @@ pub fn real_target(device: &str) -> anyhow::Result<Target> {
             if refused.is_empty() { "no knob was found".to_owned() } else { refused.join("; ") }
         );
     }
-    let mut sensors = select(sensor::probe(&roots)).sensors;
-    sensors.retain(|s| s.info().component.domain != Domain::Gpu);
-    if !sensors.iter().any(|s| s.info().provenance.is_measured()) {
+    let mut selection = select(sensor::probe(&roots));
+    selection.retain(|info| info.component.domain != Domain::Gpu);
+    if !selection.sensors.iter().any(|s| s.info().provenance.is_measured()) {
         bail!(
             "--allow-control was given, but no sensor measures this CPU's energy, so no setting could be compared; \
              `ergometer doctor` says what is missing. Without --allow-control the sweep runs on the virtual node"
@@ -67,7 +69,7 @@ pub fn real_target(device: &str) -> anyhow::Result<Target> {
     }
     let topology = Topology::detect()?;
     let pool = Arc::new(Pool::new(&topology, None)?);
-    let mut rig = Rig::new(Box::new(CpuExecutor::new(Tier::best(), pool, device)), sensors);
+    let mut rig = Rig::new(Box::new(CpuExecutor::new(Tier::best(), pool, device)), selection);
     rig.knobs = knobs;
     Ok(Target { rig, roots, truth: None })
 }
@@ -133,11 +135,27 @@ fn guarded(
         interrupt: &interrupt,
         lease: &lease,
     };
+    let folder = places.journal.parent().unwrap_or(Path::new("."));
+    let mut record = SensorsFile::of(&target.rig);
+    let file = folder.join(facts::FILE);
+    if !file.exists() {
+        json::write(&file, &record)?;
+    }
+    let mut unwritten = None;
     let outcome = sweep::run(plan, &mut target.rig, &options, &mut |at| {
+        if !at.agreements.is_empty() {
+            record.agreements.clone_from(&at.agreements);
+            // Kept at once: a sweep that is killed has been compared all the same.
+            unwritten = json::write(&file, &record).err();
+            sensors::warn(&at.agreements, observer);
+        }
         observer.progress(at.done as u64, at.total as u64, &message(at));
         interrupt.store(observer.interrupted(), Ordering::SeqCst);
     })
     .context("the sweep failed; its settings were put back")?;
+    if let Some(error) = unwritten {
+        return Err(error.into());
+    }
     match outcome.end {
         End::Finished => Ok(outcome),
         End::Interrupted => {

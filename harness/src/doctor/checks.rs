@@ -218,15 +218,14 @@ fn nvidia(roots: &Roots) -> Vec<Item> {
                 parts.push(format!("{:.1} GiB", memory.total as f64 / f64::from(1 << 30)));
             }
             parts.push(format!("driver {driver}"));
-            if let Ok(mode) = device.mig_mode()
-                && mode.current == 1
-            {
-                parts.push("MIG is on: power is that of the whole card".into());
-            }
-            if let Ok(reasons) = nvml::held_back_by(&device)
-                && !reasons.is_empty()
-            {
-                parts.push(format!("held back right now by {}", reasons.join(" and ")));
+            let card = device.uuid().map_err(|error| error.to_string());
+            match card.and_then(|uuid| nvml::Card::open(&uuid, roots).map_err(|error| error.to_string())) {
+                Ok(card) => {
+                    parts.push(format!("offers {}", card.features()));
+                    parts.extend(card.state().map(|state| state.to_string()));
+                    parts.extend(card.features().sharing.caveat().map(str::to_owned));
+                }
+                Err(reason) => parts.push(reason),
             }
             Item::found(name, parts.join(", "))
         })

@@ -29,6 +29,7 @@ mod report;
 pub(crate) mod run;
 mod schedule;
 mod scope;
+mod witness;
 
 pub use listener::Listener;
 pub use output::{OutputError, OutputOptions, Written};
@@ -38,6 +39,7 @@ pub use run::{Exit, RunError, RunOptions, RunReport, run_command};
 pub use scope::Scope;
 
 use crate::clock::{Clock, RealClock};
+use crate::sensor::agreement::Pair;
 use crate::sensor::energy::Accumulator;
 use crate::sensor::{Roots, Selection, Sensor, SensorError, probe, select};
 use cpu_time::ThreadClock;
@@ -46,6 +48,7 @@ use schedule::{Schedule, Tick};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use witness::Witness;
 
 /// The usual time between samples: below the update period of cards (100 ms), far below the wrap time of any counter.
 pub const DEFAULT_PERIOD: Seconds = Seconds(0.05);
@@ -68,6 +71,8 @@ struct Open {
     name: String,
     start: Seconds,
     tracks: Vec<Track>,
+    /// The sensors that have a witness, compared over this window.
+    pairs: Vec<Pair>,
     /// Time spent in reading sensors since the start.
     sampling: Seconds,
     /// The sampling thread's CPU time at the start.
@@ -76,6 +81,7 @@ struct Open {
 
 struct Inner {
     sensors: Vec<Box<dyn Sensor>>,
+    witnesses: Vec<Witness>,
     windows: Vec<Open>,
     listeners: Vec<Box<dyn Listener>>,
     /// Reports of scopes that have ended.
@@ -110,8 +116,10 @@ impl Meter {
     pub fn new(selection: Selection, clock: Arc<dyn Clock>, period: Seconds) -> Self {
         let period = Seconds(if period.0.is_finite() { period.0.clamp(1e-4, 3600.0) } else { 1.0 });
         let schedule = Schedule::new(selection.sensors.iter().map(|s| s.info()), period);
+        let witnesses = Witness::of(selection.witnesses, &selection.sensors);
         let inner = Inner {
             sensors: selection.sensors,
+            witnesses,
             windows: Vec::new(),
             listeners: Vec::new(),
             closed: Vec::new(),
@@ -151,10 +159,11 @@ impl Meter {
         let id = inner.next;
         inner.next += 1;
         let tracks = inner.sensors.iter().map(|sensor| Track::new(sensor.info())).collect();
+        let pairs = inner.witnesses.iter().map(|witness| witness.pair(&inner.sensors)).collect();
         let start = self.shared.clock.now();
         let cpu_start = self.cpu_time();
-        inner.windows.push(Open { id, name: name.into(), start, tracks, sampling: Seconds(0.0), cpu_start });
-        inner.sample(self.shared.clock.as_ref());
+        inner.windows.push(Open { id, name: name.into(), start, tracks, pairs, sampling: Seconds(0.0), cpu_start });
+        inner.sample(self.shared.clock.as_ref(), true);
         if let Some(open) = inner.windows.iter_mut().find(|open| open.id == id) {
             for track in &mut open.tracks {
                 track.start_failure = track.last_failure.clone();
@@ -189,7 +198,7 @@ impl Meter {
 
     /// Reads every sensor now. Needed on a virtual clock only.
     pub fn sample(&self) {
-        self.shared.lock().sample(self.shared.clock.as_ref());
+        self.shared.lock().sample(self.shared.clock.as_ref(), false);
     }
 
     /// An open window as of its latest readings, without a new one; `None` when it is not open.
@@ -202,7 +211,7 @@ impl Meter {
     /// Closes a window with a last reading; `None` when it is not open.
     pub fn stop(&self, id: WindowId) -> Option<WindowReport> {
         let mut inner = self.shared.lock();
-        inner.sample(self.shared.clock.as_ref());
+        inner.sample(self.shared.clock.as_ref(), true);
         let end = self.shared.clock.now();
         let index = inner.windows.iter().position(|open| open.id == id.0)?;
         let open = inner.windows.remove(index);
@@ -253,17 +262,19 @@ impl Inner {
             .map(|(track, sensor)| ComponentEnergy::new(sensor.info(), &track.finish(), track.failures))
             .collect();
         let cost = Cost { wall: open.sampling, cpu: cpu.zip(open.cpu_start).map(|(now, then)| now - then) };
-        WindowReport::new(open.name.clone(), end - open.start, cost, components, absent.to_vec())
+        let mut report = WindowReport::new(open.name.clone(), end - open.start, cost, components, absent.to_vec());
+        report.agreements = open.pairs.iter().map(Pair::agreement).collect();
+        report
     }
 
-    /// Reads every sensor.
-    fn sample(&mut self, clock: &dyn Clock) {
+    /// Reads every sensor; every witness too at the ends of a window, else those whose time has come.
+    fn sample(&mut self, clock: &dyn Clock, at_end: bool) {
         let now = clock.now();
-        self.sweep(clock, now, None);
+        self.sweep(clock, now, None, at_end);
     }
 
     /// Reads at `begin` the sensors that are due at `tick`, or all of them, and returns the time afterwards.
-    fn sweep(&mut self, clock: &dyn Clock, begin: Seconds, tick: Option<Tick>) -> Seconds {
+    fn sweep(&mut self, clock: &dyn Clock, begin: Seconds, tick: Option<Tick>, at_end: bool) -> Seconds {
         for (index, sensor) in self.sensors.iter_mut().enumerate() {
             if tick.is_some_and(|tick| !self.schedule.is_due(index, tick)) {
                 continue;
@@ -283,6 +294,16 @@ impl Inner {
                         track.last_failure = Some(error.to_string());
                     }
                 }
+            }
+            if let Some(which) = self.witnesses.iter().position(|witness| witness.sensor == index) {
+                let pairs = self.windows.iter_mut().filter_map(|open| open.pairs.get_mut(which));
+                witness::push(pairs, &reading, Pair::push, Pair::sensor_failed);
+            }
+        }
+        for (which, witness) in self.witnesses.iter_mut().enumerate() {
+            if let Some(reading) = witness.read(clock, at_end) {
+                let pairs = self.windows.iter_mut().filter_map(|open| open.pairs.get_mut(which));
+                witness::push(pairs, &reading, Pair::push_witness, Pair::witness_failed);
             }
         }
         let end = clock.now();
@@ -320,7 +341,7 @@ impl Shared {
                 }
                 if inner.schedule.wait(now).0 <= 0.0 {
                     let tick = inner.schedule.take(now);
-                    now = inner.sweep(self.clock.as_ref(), now, Some(tick));
+                    now = inner.sweep(self.clock.as_ref(), now, Some(tick), false);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! What a window held, for people and for `--json`.
 
 use crate::sensor::SensorInfo;
+use crate::sensor::agreement::Agreement;
 use crate::sensor::energy::WindowEnergy;
 use crate::sensor::select::measured_total;
 use ergometer_record::stats::human_time;
@@ -86,6 +87,9 @@ pub struct WindowReport {
     pub absent: Vec<Absent>,
     /// The sum of what was measured; `None` where nothing was.
     pub total: Option<Total>,
+    /// Sensors that have a second way to their joules, compared with it over this window.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agreements: Vec<Agreement>,
 }
 
 /// What watching a window took.
@@ -117,6 +121,7 @@ impl WindowReport {
             components,
             absent,
             total,
+            agreements: Vec::new(),
         }
     }
 
@@ -148,6 +153,9 @@ impl fmt::Display for WindowReport {
                 "total", total.energy_j.0, total.energy_u_j.0
             )?,
             None => writeln!(f, "{:<12}{:>14}  nothing here measures energy", "total", "absent")?,
+        }
+        for agreement in &self.agreements {
+            writeln!(f, "{:<12}{:>14}  {agreement}", "cross-check", "")?;
         }
         for absent in &self.absent {
             writeln!(f, "{:<12}{:>14}  {}", "no sensor", "", absent.reason)?;

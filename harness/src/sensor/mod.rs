@@ -3,8 +3,10 @@
 //! A sensor is opened once from an injectable root, says what it covers and how finely, and is then read with the
 //! time of the reading. Turning readings into energy is not its business.
 
+pub mod agreement;
 pub mod dram;
 pub mod energy;
+pub mod facts;
 pub mod hwmon;
 pub mod nvml;
 pub mod perf;
@@ -137,7 +139,8 @@ pub type Found = Result<Box<dyn Sensor>, SensorError>;
 
 /// Looks for every sensor that ergometer knows, once; what is absent or may not be read comes back as its reason.
 ///
-/// The same joules may be offered twice (a package by `perf` and by `powercap`): [`select()`] keeps one a component.
+/// The same joules may be offered twice (a package by `perf` and by `powercap`): [`select()`] keeps one a component, and
+/// a second one as its witness.
 pub fn probe(roots: &Roots) -> Vec<Found> {
     let mut found = perf::probe(roots);
     found.extend(powercap::probe(roots));

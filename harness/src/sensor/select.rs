@@ -1,6 +1,6 @@
-//! One sensor a component, and sums that count no joule twice.
+//! One sensor a component with a second one as its witness, and sums that count no joule twice.
 
-use super::{Found, Sensor, SensorError};
+use super::{Found, Sensor, SensorError, SensorInfo};
 use ergometer_record::measurement::Domain;
 use ergometer_record::{Component, Joules, Provenance};
 
@@ -9,14 +9,29 @@ use ergometer_record::{Component, Joules, Provenance};
 pub struct Selection {
     /// At most one a component.
     pub sensors: Vec<Box<dyn Sensor>>,
+    /// A second way to the joules of some of these components, at most one each. Never read for results: an
+    /// [`agreement`](super::agreement) compares the two.
+    pub witnesses: Vec<Box<dyn Sensor>>,
     /// Why others are missing.
     pub absent: Vec<SensorError>,
 }
 
 impl std::fmt::Debug for Selection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ids: Vec<&str> = self.sensors.iter().map(|s| s.info().id.as_str()).collect();
-        f.debug_struct("Selection").field("sensors", &ids).field("absent", &self.absent).finish()
+        let ids = |sensors: &[Box<dyn Sensor>]| sensors.iter().map(|s| s.info().id.clone()).collect::<Vec<_>>();
+        f.debug_struct("Selection")
+            .field("sensors", &ids(&self.sensors))
+            .field("witnesses", &ids(&self.witnesses))
+            .field("absent", &self.absent)
+            .finish()
+    }
+}
+
+impl Selection {
+    /// Keeps the sensors and witnesses that `wanted` says, such as those of one device.
+    pub fn retain(&mut self, wanted: impl Fn(&SensorInfo) -> bool) {
+        self.sensors.retain(|sensor| wanted(sensor.info()));
+        self.witnesses.retain(|sensor| wanted(sensor.info()));
     }
 }
 
@@ -31,8 +46,8 @@ fn rank(provenance: Provenance) -> u8 {
     }
 }
 
-/// Keeps the best sensor of each component; of equals the first (`perf` comes before `powercap`). A model of the memory
-/// is dropped as soon as any memory is measured.
+/// Keeps the best sensor of each component; of equals the first (`perf` comes before `powercap`). The next best of the
+/// component becomes its witness. A model of the memory is dropped as soon as any memory is measured, and is no witness.
 pub fn select(found: Vec<Found>) -> Selection {
     let mut selection = Selection::default();
     let mut candidates: Vec<Box<dyn Sensor>> = Vec::new();
@@ -46,15 +61,16 @@ pub fn select(found: Vec<Found>) -> Selection {
     for sensor in candidates {
         let info = sensor.info();
         let modelled = info.provenance == Provenance::Modelled;
-        let taken = selection.sensors.iter().any(|kept| {
-            kept.info().component == info.component
-                || (modelled && kept.info().component.domain == info.component.domain)
-        });
-        if !taken {
+        let covers = |kept: &Box<dyn Sensor>| kept.info().component == info.component;
+        let measured = |kept: &Box<dyn Sensor>| modelled && kept.info().component.domain == info.component.domain;
+        if !selection.sensors.iter().any(|kept| covers(kept) || measured(kept)) {
             selection.sensors.push(sensor);
+        } else if !modelled && !selection.witnesses.iter().any(covers) {
+            selection.witnesses.push(sensor);
         }
     }
     selection.sensors.sort_by_key(|s| s.info().component);
+    selection.witnesses.sort_by_key(|s| s.info().component);
     selection
 }
 
@@ -82,7 +98,7 @@ pub fn measured_total(parts: &[(Component, Provenance, Joules, Joules)]) -> Opti
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::sensor::{Reading, SensorInfo};
+    use crate::sensor::Reading;
     use ergometer_record::Seconds;
     use proptest::prelude::*;
 
@@ -123,6 +139,8 @@ mod tests {
         ]);
         let ids: Vec<_> = selection.sensors.iter().map(|s| s.info().id.as_str()).collect();
         assert_eq!(ids, ["perf:package:0", "powercap:intel-rapl:1:0", "gpu-counter"]);
+        let witnesses: Vec<_> = selection.witnesses.iter().map(|s| s.info().id.as_str()).collect();
+        assert_eq!(witnesses, ["powercap:intel-rapl:0", "gpu-power"]);
         assert_eq!(selection.absent.len(), 1);
     }
 

@@ -8,6 +8,7 @@ use super::verdict::{Effect, ReadBack, clock_bounds, judge};
 use crate::executor::{ExecutorError, Workload};
 use crate::knob::KnobError;
 use crate::lease::{Applied, Lease, LeaseError, LeaseOptions, RestoreReport};
+use crate::sensor::agreement::Agreement;
 use crate::window::{MeasureError, Rig, append, base_row, rows};
 use ergometer_record::measurement::point_id;
 use ergometer_record::{Hertz, KernelSpec, Row, Seconds, Setting, Verdict, Watts};
@@ -84,6 +85,8 @@ pub struct Outcome {
     pub end: End,
     /// What became of the settings; `None` when nothing was to be set.
     pub restored: Option<RestoreReport>,
+    /// How the sensors compare with their witnesses; empty where there is none.
+    pub agreements: Vec<Agreement>,
 }
 
 /// Told after each slot.
@@ -103,6 +106,8 @@ pub struct Progress<'a> {
     pub power: Option<Watts>,
     /// Time left on the device's clock, from the mean of the slots so far.
     pub time_left: Seconds,
+    /// How the sensors compare with their witnesses: told once, after the slot that ended the comparison.
+    pub agreements: Vec<Agreement>,
 }
 
 /// Runs `plan` on `rig`. The rig's knobs move into a lease that puts them back at the end, whatever the end is.
@@ -147,6 +152,7 @@ pub fn run(
     let start = sweep.rig.clock.now();
     let mut end = End::Finished;
     let mut fresh = 0usize;
+    let mut told = false;
     let mut resting = Seconds(0.0);
     for (index, slot) in todo.iter().enumerate() {
         if done.orders.contains(&slot.order) {
@@ -159,6 +165,8 @@ pub fn run(
         let before = sweep.rig.clock.now();
         if let Some(rest) = &mut sweep.rig.rest {
             rest(u64::from(slot.order));
+            // Time and counters may have jumped.
+            sweep.rig.check.restart();
         }
         resting += sweep.rig.clock.now() - before;
         let new = sweep.slot(slot, options.manifest_id)?;
@@ -166,6 +174,8 @@ pub fn run(
             journal.append(&new, slot.order)?;
         }
         fresh += 1;
+        let concluded = !told && sweep.rig.check.is_done();
+        told |= concluded;
         let spent = sweep.rig.clock.now() - start - resting;
         let left = todo.len() - index - 1;
         progress(&Progress {
@@ -176,11 +186,13 @@ pub fn run(
             achieved_clock: new.first().and_then(|row| row.achieved_clock),
             power: new.iter().map(Row::power).sum(),
             time_left: Seconds(spent.0 / fresh as f64 * left as f64),
+            agreements: if concluded { sweep.rig.check.agreements() } else { Vec::new() },
         });
         all.extend(new);
     }
-    let Sweep { lease, skipped, .. } = sweep;
-    Ok(Outcome { rows: all, skipped, end, restored: lease.map(Lease::end) })
+    let Sweep { lease, skipped, rig, .. } = sweep;
+    let agreements = rig.check.agreements();
+    Ok(Outcome { rows: all, skipped, end, restored: lease.map(Lease::end), agreements })
 }
 
 struct Sweep<'a> {

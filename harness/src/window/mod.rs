@@ -18,6 +18,7 @@ pub use warm::WarmUp;
 
 use crate::clock::Clock;
 use crate::executor::{ExecutorError, Workload};
+use crate::sensor::agreement::CrossCheck;
 use crate::sensor::{Sensor, SensorError};
 use ergometer_record::measurement::point_id;
 use ergometer_record::{Component, KernelSpec, Provenance, Row, Seconds};
@@ -71,6 +72,8 @@ pub enum MeasureError {
 pub struct Instruments<'a> {
     /// At most one a component; see [`crate::sensor::select()`].
     pub sensors: &'a mut [Box<dyn Sensor>],
+    /// Witnesses, read beside the sensors until they have been compared.
+    pub check: &'a mut CrossCheck,
     /// The clock that stamps the readings.
     pub clock: &'a dyn Clock,
     /// Temperature of the device that works.

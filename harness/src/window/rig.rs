@@ -6,7 +6,8 @@ use crate::executor::Executor;
 use crate::executor::cuda::CudaExecutor;
 use crate::executor::vnode::VnodeExecutor;
 use crate::knob::{self, Knob};
-use crate::sensor::{Roots, Sensor, nvml, select};
+use crate::sensor::agreement::CrossCheck;
+use crate::sensor::{Roots, Selection, Sensor, nvml, select};
 use crate::vnode::{Vnode, VnodeError};
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub struct Rig {
     pub executor: Box<dyn Executor>,
     /// At most one sensor a component (see [`crate::sensor::select()`]); none at all gives times without energies.
     pub sensors: Vec<Box<dyn Sensor>>,
+    /// The second sensors of these components, compared with the first ones during the first windows.
+    pub check: CrossCheck,
     /// What may be set; empty without `--allow-control`.
     pub knobs: Vec<Box<dyn Knob>>,
     /// The clock that stamps the readings.
@@ -46,10 +49,11 @@ impl std::fmt::Debug for Rig {
 
 impl Rig {
     /// A rig in real time without knobs, thermometer and rests.
-    pub fn new(executor: Box<dyn Executor>, sensors: Vec<Box<dyn Sensor>>) -> Self {
+    pub fn new(executor: Box<dyn Executor>, selection: Selection) -> Self {
         Self {
             executor,
-            sensors,
+            sensors: selection.sensors,
+            check: CrossCheck::new(selection.witnesses),
             knobs: Vec::new(),
             clock: Arc::new(RealClock::new()),
             thermometer: None,
@@ -63,11 +67,12 @@ impl Rig {
     /// # Errors
     /// The state file vanished or broke.
     pub fn vnode(vnode: &Vnode) -> Result<Self, VnodeError> {
-        let sensors = select(vnode.sensors().into_iter().map(Ok).collect()).sensors;
+        let selection = select(vnode.sensors().into_iter().map(Ok).collect());
         let (hot, resting) = (vnode.node().clone(), vnode.node().clone());
         Ok(Self {
             executor: Box::new(VnodeExecutor::new(vnode)),
-            sensors,
+            sensors: selection.sensors,
+            check: CrossCheck::new(selection.witnesses),
             knobs: vnode.knobs()?,
             clock: vnode.clock(),
             thermometer: Some(Box::new(move || Some(hot.temperature_c()))),
@@ -82,7 +87,7 @@ impl Rig {
         let uuid = executor.uuid().to_owned();
         let selection = select(nvml::of_card(&uuid, roots));
         let mut absent: Vec<String> = selection.absent.iter().map(ToString::to_string).collect();
-        let mut rig = Self::new(Box::new(executor), selection.sensors);
+        let mut rig = Self::new(Box::new(executor), selection);
         for found in knob::nvml::of_card(&uuid, roots) {
             match found {
                 Ok(knob) => rig.knobs.push(knob),
@@ -100,6 +105,7 @@ impl Rig {
     pub fn instruments<'a>(&'a mut self, options: &'a Options) -> Instruments<'a> {
         Instruments {
             sensors: &mut self.sensors,
+            check: &mut self.check,
             clock: self.clock.as_ref(),
             thermometer: self.thermometer.as_mut(),
             options,

@@ -138,6 +138,10 @@ impl Instruments<'_> {
             meter.push(reading);
             readings.push(reading);
         }
+        if !self.check.is_done() {
+            let readings: Vec<_> = readings.iter().map(|reading| Ok(*reading)).collect();
+            self.check.observe(self.sensors, &readings, clock);
+        }
         Ok(readings)
     }
 }

@@ -5,6 +5,10 @@
  *   refused     while it is there, every change needs root
  *   lost0       while it is there, card 0 has fallen off the bus
  *   name0       model name, where it is not the usual one
+ *   power_permille0  what the power readings of card 0 are multiplied by, in thousandths
+ *   generation  how often the driver was loaded; a session of an earlier one must be initialised anew
+ *   since_ms    when it was loaded last: from there on the energy counter counts, from zero
+ *   mig0        while it is there, card 0 is in MIG mode; vgpu: the cards are virtual ones
  * With STEADY its time is CLOCK_MONOTONIC, each card draws 100 W, and no file is looked at: it costs what a driver call costs.
  * Signatures, codes and structures: NVML API reference (nvml.h). Energy and powers change every 100 ms, as on real cards. */
 #define _GNU_SOURCE
@@ -14,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NO_PERMISSION = 4, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, LOST = 15 };
+enum { SUCCESS = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NO_PERMISSION = 4, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, LOST = 15 };
 enum { TICK_MS = 100, AVERAGE_MS = 1000, CARDS = 2 };
 
 typedef struct { int number; } *device_t;
@@ -93,15 +97,23 @@ static long last_tick(void) {
     return now - now % TICK_MS;
 }
 
+/* The driver that this process talks to; -1 before it was initialised. */
+static long session = -1;
+static int is_void(void) { return session != number("generation", -1, 0); }
+
 static unsigned power_mw(int card, long over_ms) {
     long now = last_tick(), from = now > over_ms ? now - over_ms : 0;
     if (now == from) return 0;
-    return (unsigned)((energy_uj(card, now) - energy_uj(card, from)) / (unsigned long long)(now - from));
+    unsigned long long scale = (unsigned long long)number("power_permille", card, 1000);
+    return (unsigned)((energy_uj(card, now) - energy_uj(card, from)) * scale / 1000 / (unsigned long long)(now - from));
 }
 
-#define ALIVE(device) if (there("lost", (device)->number)) return LOST
+#define ALIVE(device) if (is_void()) return UNINITIALIZED; if (there("lost", (device)->number)) return LOST
 
-int nvmlInit_v2(void) { return SUCCESS; }
+int nvmlInit_v2(void) {
+    session = number("generation", -1, 0);
+    return SUCCESS;
+}
 int nvmlShutdown(void) { return SUCCESS; }
 
 int nvmlSystemGetDriverVersion(char *version, unsigned length) {
@@ -115,6 +127,7 @@ int nvmlDeviceGetCount_v2(unsigned *count) {
 }
 
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, device_t *device) {
+    if (is_void()) return UNINITIALIZED;
     if (index >= CARDS) return INVALID_ARGUMENT;
     if (there("lost", (int)index)) return LOST;
     *device = (device_t)&cards[index];
@@ -153,17 +166,22 @@ int nvmlDeviceGetName(device_t device, char *name, unsigned length) {
     return SUCCESS;
 }
 
+/* A virtual GPU tells neither energy nor power. */
+#define PHYSICAL(device) ALIVE(device); if (there("vgpu", -1)) return NOT_SUPPORTED
+
 #ifndef NO_ENERGY_COUNTER
 int nvmlDeviceGetTotalEnergyConsumption(device_t device, unsigned long long *energy_mj) {
-    ALIVE(device);
-    /* Since the driver was loaded: it does not begin at zero. */
-    *energy_mj = 7000000000ull + energy_uj(device->number, last_tick()) / 1000;
+    PHYSICAL(device);
+    long since = number("since_ms", -1, -1);
+    /* Since the driver was loaded: unless that was just now, it does not begin at zero. */
+    if (since < 0) *energy_mj = 7000000000ull + energy_uj(device->number, last_tick()) / 1000;
+    else *energy_mj = (energy_uj(device->number, last_tick()) - energy_uj(device->number, since)) / 1000;
     return SUCCESS;
 }
 #endif
 
 int nvmlDeviceGetPowerUsage(device_t device, unsigned *power) {
-    ALIVE(device);
+    PHYSICAL(device);
     *power = power_mw(device->number, AVERAGE_MS);
     return SUCCESS;
 }
@@ -177,7 +195,7 @@ typedef struct {
 
 #ifndef NO_POWER_FIELDS
 int nvmlDeviceGetFieldValues(device_t device, int count, field_t *fields) {
-    ALIVE(device);
+    PHYSICAL(device);
     for (int i = 0; i < count; i++) {
         fields[i].type = 1; /* NVML_VALUE_TYPE_UNSIGNED_INT */
         fields[i].code = SUCCESS;
@@ -272,5 +290,27 @@ int nvmlDeviceGetCurrentClocksThrottleReasons(device_t device, unsigned long lon
     unsigned limit = (unsigned)number("limit", device->number, default_mw), power = power_mw(device->number, TICK_MS);
     /* nvmlClocksThrottleReasonSwPowerCap, nvmlClocksThrottleReasonGpuIdle */
     *reasons = power >= limit ? 4 : power == 0 ? 1 : 0;
+    return SUCCESS;
+}
+
+typedef struct { unsigned gpu, memory; } utilization_t;
+
+int nvmlDeviceGetUtilizationRates(device_t device, utilization_t *rates) {
+    ALIVE(device);
+    unsigned busy = power_mw(device->number, TICK_MS) > 60000;
+    rates->gpu = busy * 97;
+    rates->memory = busy * 40;
+    return SUCCESS;
+}
+
+int nvmlDeviceGetMigMode(device_t device, unsigned *current, unsigned *pending) {
+    ALIVE(device);
+    *current = *pending = there("mig", device->number);
+    return SUCCESS;
+}
+
+int nvmlDeviceGetVirtualizationMode(device_t device, int *mode) {
+    ALIVE(device);
+    *mode = there("vgpu", -1) ? 2 : 0; /* NVML_GPU_VIRTUALIZATION_MODE_VGPU */
     return SUCCESS;
 }

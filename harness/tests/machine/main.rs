@@ -2,6 +2,7 @@
 
 mod a100;
 mod advice;
+mod agreement;
 mod doctor;
 mod dram;
 #[path = "../fake/nvidia.rs"]

@@ -74,7 +74,7 @@ fn meter(fails: std::ops::Range<f64>) -> (Meter, Arc<Manual>) {
     ];
     let clock = Arc::new(Manual(Mutex::new(0.0)));
     let absent = vec![SensorError::Missing { id: "dram:model".into(), reason: "no table".into() }];
-    (Meter::new(Selection { sensors, absent }, clock.clone(), Seconds(0.1)), clock)
+    (Meter::new(Selection { sensors, witnesses: Vec::new(), absent }, clock.clone(), Seconds(0.1)), clock)
 }
 
 fn run(meter: &Meter, clock: &Manual, seconds: usize) {

@@ -1,13 +1,15 @@
 //! The state of one card: temperature, clocks, and what holds it back.
 
-use super::{load, reading_error};
+use super::features::Features;
+use super::reading_error;
+use super::session::Session;
+use super::state::CardState;
 use crate::sensor::{Roots, SensorError};
 use ergometer_record::{Hertz, Watts};
+use nvml_wrapper::Device;
 use nvml_wrapper::bitmasks::device::ThrottleReasons;
 use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
 use nvml_wrapper::error::NvmlError;
-use nvml_wrapper::{Device, Nvml};
-use std::sync::Arc;
 
 /// What keeps a card below the clock asked for, in NVIDIA's own order. Idle is none of them.
 const REASONS: [(ThrottleReasons, &str); 6] = [
@@ -22,8 +24,9 @@ const REASONS: [(ThrottleReasons, &str); 6] = [
 /// One NVIDIA card.
 #[derive(Debug, Clone)]
 pub struct Card {
-    nvml: Arc<Nvml>,
+    session: Session,
     uuid: String,
+    features: Features,
 }
 
 impl Card {
@@ -32,9 +35,25 @@ impl Card {
     /// # Errors
     /// There is no NVML, or no such card.
     pub fn open(uuid: &str, roots: &Roots) -> Result<Self, SensorError> {
-        let card = Self { nvml: load(&roots.nvml)?, uuid: uuid.to_owned() };
-        card.index()?;
-        Ok(card)
+        let session = Session::open(&roots.nvml)?;
+        let features = session
+            .ask(uuid, |device| Ok(Features::of(device)))
+            .map_err(|error| reading_error(&format!("nvml:{uuid}"), &error))?;
+        Ok(Self { session, uuid: uuid.to_owned(), features })
+    }
+
+    /// What it offers, as found when it was opened.
+    pub fn features(&self) -> Features {
+        self.features
+    }
+
+    /// Everything that it tells of this moment.
+    ///
+    /// # Errors
+    /// The card does not answer.
+    pub fn state(&self) -> Result<CardState, SensorError> {
+        self.ask(|device| device.index().map(|_| CardState::of(device)))
+            .map_err(|error| reading_error(&format!("nvml:{}", self.uuid), &error))
     }
 
     /// Its number in NVML's list, which is in the order of PCI addresses and may differ from CUDA's.
@@ -66,12 +85,12 @@ impl Card {
         self.ask(held_back_by).ok()
     }
 
-    pub(super) fn nvml(&self) -> &Arc<Nvml> {
-        &self.nvml
+    pub(super) fn session(&self) -> &Session {
+        &self.session
     }
 
-    fn ask<T>(&self, question: impl FnOnce(&Device<'_>) -> Result<T, NvmlError>) -> Result<T, NvmlError> {
-        self.nvml.device_by_uuid(self.uuid.as_str()).and_then(|device| question(&device))
+    fn ask<T>(&self, question: impl Fn(&Device<'_>) -> Result<T, NvmlError>) -> Result<T, NvmlError> {
+        self.session.ask(&self.uuid, question)
     }
 }
 

@@ -6,11 +6,15 @@
 //! nvidia-smi's Lack of Attention*, SC 2024.
 
 mod card;
+mod features;
+mod session;
+mod state;
 mod versions;
 mod visible;
 
 pub use card::Card;
-pub(crate) use card::held_back_by;
+pub use features::{Features, Sharing};
+pub use state::CardState;
 pub use versions::{Versions, versions};
 pub(crate) use visible::visible_cards;
 
@@ -24,6 +28,7 @@ use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::structs::device::FieldId;
 use nvml_wrapper::sys_exports::field_id::{NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT};
 use nvml_wrapper::{Device, Nvml};
+use session::Session;
 use std::sync::Arc;
 
 /// Counter and power readings change ten times a second on data-centre cards (Yang et al., table 2).
@@ -85,13 +90,14 @@ struct NvmlSensor {
     info: SensorInfo,
     uuid: String,
     source: Source,
-    nvml: Arc<Nvml>,
+    session: Session,
 }
 
 /// Each card's total energy counter where it has one, and its power.
 pub(crate) fn probe(roots: &Roots) -> Vec<Found> {
-    let nvml = match load(&roots.nvml) {
-        Ok(nvml) => nvml,
+    let opened = Session::open(&roots.nvml);
+    let (session, nvml) = match opened.and_then(|s| s.nvml().map(|n| (s, n)).map_err(|e| load_error(&e))) {
+        Ok(pair) => pair,
         Err(error) => return vec![Err(error)],
     };
     let count = match nvml.device_count() {
@@ -112,7 +118,7 @@ pub(crate) fn probe(roots: &Roots) -> Vec<Found> {
         .zip(visible)
         .flat_map(|(index, visible)| {
             if visible {
-                return sensors(&nvml, index);
+                return sensors(&session, &nvml, index);
             }
             let reason = "CUDA_VISIBLE_DEVICES hides this card".into();
             vec![Err(SensorError::Missing { id: format!("nvml:{index}"), reason })]
@@ -122,40 +128,47 @@ pub(crate) fn probe(roots: &Roots) -> Vec<Found> {
 
 /// The sensors of the card with this UUID, whatever CUDA_VISIBLE_DEVICES says: of a card that CUDA has opened.
 pub fn of_card(uuid: &str, roots: &Roots) -> Vec<Found> {
-    match Card::open(uuid, roots).and_then(|card| Ok((card.index()?, card))) {
-        Ok((index, card)) => sensors(card.nvml(), index),
+    let opened = Card::open(uuid, roots).and_then(|card| {
+        let nvml = card.session().nvml().map_err(|error| load_error(&error))?;
+        Ok((card.index()?, nvml, card))
+    });
+    match opened {
+        Ok((index, nvml, card)) => sensors(card.session(), &nvml, index),
         Err(error) => vec![Err(error)],
     }
 }
 
-fn sensors(nvml: &Arc<Nvml>, index: u32) -> Vec<Found> {
-    let failed = |reason: String| vec![Err(SensorError::Failed { id: format!("nvml:{index}"), reason })];
+fn sensors(session: &Session, nvml: &Nvml, index: u32) -> Vec<Found> {
+    let failed = |error: NvmlError| vec![Err(reading_error(&format!("nvml:{index}"), &error))];
     let device = match nvml.device_by_index(index) {
         Ok(device) => device,
-        Err(error) => return failed(error.to_string()),
+        Err(error) => return failed(error),
     };
     let uuid = match device.uuid() {
         Ok(uuid) => uuid,
-        Err(error) => return failed(error.to_string()),
+        Err(error) => return failed(error),
     };
-    let powers = [Source::Instant, Source::Average, Source::Usage];
-    let power = powers.into_iter().find(|source| ask(&device, *source).is_ok());
+    let features = Features::of(&device);
     let mut found: Vec<Found> = Vec::new();
     match ask(&device, Source::Counter) {
-        Ok(_) => found.push(Ok(open(nvml, index, &uuid, Source::Counter))),
+        Ok(_) => found.push(Ok(open(session, index, &uuid, Source::Counter))),
         Err(error) => found.push(Err(reading_error(&format!("nvml:{index}:energy"), &error))),
     }
-    match power {
-        Some(source) => found.push(Ok(open(nvml, index, &uuid, source))),
+    match features.power() {
+        Some(source) => found.push(Ok(open(session, index, &uuid, source))),
         None => found.push(Err(SensorError::Missing {
             id: format!("nvml:{index}:power"),
-            reason: "this card reports no power (a MIG slice or a virtual GPU does not)".into(),
+            reason: "this card reports no power".into(),
         })),
+    }
+    if let Some(caveat) = features.sharing.caveat() {
+        let id = format!("nvml:{index}:own share");
+        found.push(Err(SensorError::Missing { id, reason: caveat.into() }));
     }
     found
 }
 
-fn open(nvml: &Arc<Nvml>, index: u32, uuid: &str, source: Source) -> Box<dyn Sensor> {
+fn open(session: &Session, index: u32, uuid: &str, source: Source) -> Box<dyn Sensor> {
     let name = match source {
         Source::Counter => "energy",
         Source::Average => "power_average",
@@ -176,7 +189,7 @@ fn open(nvml: &Arc<Nvml>, index: u32, uuid: &str, source: Source) -> Box<dyn Sen
         },
         uuid: uuid.to_owned(),
         source,
-        nvml: Arc::clone(nvml),
+        session: session.clone(),
     })
 }
 
@@ -207,6 +220,11 @@ fn reading_error(id: &str, error: &NvmlError) -> SensorError {
             id,
             reason: "this card has none (before Volta, a MIG slice or a virtual GPU)".into(),
         },
+        NvmlError::Uninitialized => SensorError::Failed {
+            id,
+            reason: "the driver was unloaded or reloaded and could not be initialised again; `nvidia-smi` says more"
+                .into(),
+        },
         NvmlError::GpuLost => SensorError::Failed { id, reason: "the card fell off the bus".into() },
         other => SensorError::Failed { id, reason: other.to_string() },
     }
@@ -219,9 +237,8 @@ impl Sensor for NvmlSensor {
 
     fn read(&mut self, clock: &dyn Clock) -> Result<Reading, SensorError> {
         let value = self
-            .nvml
-            .device_by_uuid(self.uuid.as_str())
-            .and_then(|device| ask(&device, self.source))
+            .session
+            .ask(&self.uuid, |device| ask(device, self.source))
             .map_err(|error| reading_error(&self.info.id, &error))?;
         let counter = self.source == Source::Counter;
         let quantity = if counter { Quantity::Energy(Joules(value)) } else { Quantity::Power(Watts(value)) };

@@ -3,7 +3,8 @@
 use super::*;
 use ergometer_harness::doctor;
 use ergometer_harness::meter::Meter;
-use ergometer_harness::sensor::nvml::{Card, of_card};
+use ergometer_harness::sensor::agreement::{CrossCheck, Finding};
+use ergometer_harness::sensor::nvml::{Card, Sharing, of_card};
 use ergometer_harness::sensor::{Found, Quantity, SensorError, probe, select};
 use ergometer_record::{Component, Hertz, Joules, Provenance, Watts, measurement::Domain};
 
@@ -145,6 +146,49 @@ fn a_card_tells_temperature_clock_and_what_holds_it_back() {
     assert!(text.contains("A100") && text.contains("held back right now by the power limit"), "{text}");
 }
 
+#[test]
+fn a_card_is_looked_at_once_and_says_what_it_offers() {
+    for (without, features, power) in [
+        (&[][..], "energy counter, instant power, average power, power by the old call", (Some(250.0), Some(245.0))),
+        (&["NO_POWER_FIELDS"][..], "energy counter, power by the old call", (None, None)),
+        (&["NO_ENERGY_COUNTER"][..], "instant power, average power, power by the old call", (Some(250.0), Some(245.0))),
+    ] {
+        let Some(driver) = Driver::build(without) else { return };
+        driver.set("steps0", "0 200000\n1100 250000\n");
+        driver.clock().set(2000);
+        let card = Card::open(UUIDS[0], &driver.roots()).unwrap();
+        assert_eq!(card.features().to_string(), features);
+        let state = card.state().unwrap();
+        assert_eq!((state.power_instant, state.power_average), (power.0.map(Watts), power.1.map(Watts)), "{without:?}");
+        let clocks = (state.sm_clock.unwrap().mhz(), state.memory_clock.unwrap().mhz());
+        assert_eq!((clocks, state.temperature_c), ((1410.0, 1215.0), Some(54.0)));
+        assert_eq!((state.busy, state.memory_busy, state.power_limit), (Some(0.97), Some(0.40), Some(Watts(300.0))));
+        assert_eq!(state.held_back_by, Some(vec![]));
+        driver.set("lost0", "");
+        assert!(card.state().unwrap_err().to_string().contains("fell off the bus"));
+    }
+}
+
+#[test]
+fn slices_and_virtual_gpus_say_what_is_shared_and_what_is_absent() {
+    let Some(driver) = Driver::build(&[]) else { return };
+    driver.set("mig0", "");
+    let found = probe(&driver.roots());
+    // The whole card is measured, and that it is the whole card is said.
+    assert_eq!(ids(&found).len(), 4);
+    assert!(reasons(&found).contains("nvml:0:own share is not available here: MIG is on"), "{}", reasons(&found));
+    assert!(!reasons(&found).contains("nvml:1:own share"));
+    assert_eq!(Card::open(UUIDS[0], &driver.roots()).unwrap().features().sharing, Sharing::Slices);
+    assert!(doctor::examine(&driver.roots()).to_string().contains("MIG is on"));
+    driver.remove("mig0");
+    driver.set("vgpu", "");
+    let found = probe(&driver.roots());
+    assert_eq!(ids(&found), [""; 0]);
+    for part in ["nvml:0:energy is not", "nvml:1:power is not", "virtual GPU", "measure on the host"] {
+        assert!(reasons(&found).contains(part), "{part}: {}", reasons(&found));
+    }
+}
+
 /// Plays a program that is started with CUDA_VISIBLE_DEVICES, which is read from the environment of the process.
 #[test]
 fn looking_process() {
@@ -192,4 +236,58 @@ fn cards_that_cuda_does_not_show_are_neither_read_nor_set() {
     let unlike = look("1", None);
     assert!(unlike.contains("sensors \n") && unlike.contains("CUDA_DEVICE_ORDER=PCI_BUS_ID"), "{unlike}");
     assert!(look("1", Some("PCI_BUS_ID")).contains("sensors nvml:1:energy\n"));
+}
+
+#[test]
+fn the_counter_is_checked_against_the_integrated_power() {
+    let Some(driver) = Driver::build(&[]) else { return };
+    driver.set("steps0", "0 180000\n");
+    driver.set("steps1", "0 80000\n");
+    let clock = driver.clock();
+    clock.set(1230);
+    let mut selection = select(probe(&driver.roots()));
+    let mut check = CrossCheck::new(std::mem::take(&mut selection.witnesses));
+    let agreements = check.run(&mut selection.sensors, clock.as_ref(), Seconds(3.0));
+    let pairs: Vec<_> = agreements.iter().map(|a| (a.sensor.as_str(), a.witness.as_str())).collect();
+    assert_eq!(pairs, [("nvml:0:energy", "nvml:0:power_instant"), ("nvml:1:energy", "nvml:1:power_instant")]);
+    for agreement in &agreements {
+        assert_eq!(agreement.finding, Finding::Agrees, "{agreement}");
+        // The counter steps by a tenth of a second: over two seconds that is 5 % at either end.
+        assert!((agreement.ratio.unwrap() - 1.0).abs() < 0.05, "{agreement}");
+    }
+    // A card that scales its power reading, as Yang et al. found: 1.3 times.
+    driver.set("power_permille0", "1300");
+    let mut selection = select(probe(&driver.roots()));
+    let mut check = CrossCheck::new(std::mem::take(&mut selection.witnesses));
+    let agreements = check.run(&mut selection.sensors, clock.as_ref(), Seconds(3.0));
+    assert_eq!(agreements[0].finding, Finding::Disagrees, "{}", agreements[0]);
+    assert!((agreements[0].ratio.unwrap() * 1.3 - 1.0).abs() < 0.05, "{}", agreements[0]);
+    assert_eq!(agreements[1].finding, Finding::Agrees, "{}", agreements[1]);
+}
+
+#[test]
+fn a_driver_that_was_reloaded_is_a_reset_and_the_session_starts_anew() {
+    let Some(driver) = Driver::build(&[]) else { return };
+    driver.set("steps0", "0 100000\n");
+    driver.set("steps1", "0 100000\n");
+    let clock = driver.clock();
+    let selection = select(probe(&driver.roots()));
+    let meter = Meter::new(selection, clock.clone(), Seconds(0.1));
+    let across = meter.start("across the reload");
+    clock.sleep(Seconds(1.0));
+    meter.sample();
+    // The module is unloaded and loaded: handles of before are void, and the counter begins at zero.
+    driver.set("generation", "1");
+    driver.set("since_ms", "1000");
+    clock.sleep(Seconds(1.0));
+    let report = meter.stop(across).unwrap();
+    let part = report.components.iter().find(|c| c.component == Component::new(Domain::Gpu, 0)).unwrap();
+    assert_eq!((part.energy_j, part.provenance), (None, Provenance::Absent));
+    assert!(part.reason.as_deref().unwrap().contains("was reset"), "{part:?}");
+    // A window after it is whole again, with the same sensors.
+    let after = meter.start("after");
+    clock.sleep(Seconds(2.0));
+    let report = meter.stop(after).unwrap();
+    let part = report.component(Component::new(Domain::Gpu, 0)).unwrap();
+    assert_eq!(part.energy_j, Some(Joules(200.0)));
 }
