@@ -2,8 +2,9 @@
 //!
 //! Source: Linux `Documentation/power/powercap/powercap.rst` and `drivers/powercap/intel_rapl_common.c`: zones
 //! `intel-rapl:<n>` (packages, psys) and `intel-rapl:<n>:<m>` (core, uncore, dram), each with `energy_uj`, a 32-bit
-//! hardware counter in units of the processor, scaled to microjoules. `intel-rapl-mmio` offers the same packages once
-//! more and is left out.
+//! hardware counter in units of the processor, scaled to microjoules. Packages of several dies are zones of their own
+//! (`package-0-die-1`). `intel-rapl-mmio` (`processor_thermal_rapl.c`) offers the same package once more through memory
+//! of the thermal device: it is left out, and listed with that reason.
 
 use super::roots::{is_refusal, names_in, read_number, read_trimmed};
 use super::{Found, Quantity, Reading, Roots, Sensor, SensorError, SensorInfo};
@@ -73,7 +74,18 @@ pub(crate) fn probe(roots: &Roots) -> Vec<Found> {
     }
     let amd = is_amd(roots);
     let mut indices = Indices::default();
-    zones.iter().map(|zone| open(&folder, zone, amd, &mut indices)).collect()
+    let mut found: Vec<Found> = zones.iter().map(|zone| open(&folder, zone, amd, &mut indices)).collect();
+    let again = names_in(&folder).unwrap_or_default().into_iter().filter(|name| name.starts_with("intel-rapl-mmio:"));
+    found.extend(again.map(|zone| {
+        let name = read_trimmed(&folder.join(&zone).join("name")).unwrap_or_else(|_| "a package".into());
+        Err(SensorError::Missing {
+            id: format!("powercap:{zone}"),
+            reason: format!(
+                "{name} a second time, through memory instead of registers; left out so that it is counted once"
+            ),
+        })
+    }));
+    found
 }
 
 fn is_amd(roots: &Roots) -> bool {

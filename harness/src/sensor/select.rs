@@ -61,11 +61,11 @@ pub fn select(found: Vec<Found>) -> Selection {
     for sensor in candidates {
         let info = sensor.info();
         let modelled = info.provenance == Provenance::Modelled;
-        let covers = |kept: &Box<dyn Sensor>| kept.info().component == info.component;
-        let measured = |kept: &Box<dyn Sensor>| modelled && kept.info().component.domain == info.component.domain;
-        if !selection.sensors.iter().any(|kept| covers(kept) || measured(kept)) {
+        let covers = |kept: &SensorInfo| kept.component == info.component;
+        let measured = |kept: &SensorInfo| modelled && kept.component.domain == info.component.domain;
+        if !selection.sensors.iter().any(|kept| covers(kept.info()) || measured(kept.info())) {
             selection.sensors.push(sensor);
-        } else if !modelled && !selection.witnesses.iter().any(covers) {
+        } else if !modelled && !selection.witnesses.iter().any(|kept| covers(kept.info())) {
             selection.witnesses.push(sensor);
         }
     }

@@ -41,9 +41,9 @@ static const char *path(const char *name, int card) {
 
 #ifdef STEADY
 static int there(const char *name, int card) { (void)name, (void)card; return 0; }
+static long number(const char *name, int card, long otherwise) { (void)name, (void)card; return otherwise; }
 #else
 static int there(const char *name, int card) { return access(path(name, card), F_OK) == 0; }
-#endif
 
 static long number(const char *name, int card, long otherwise) {
     FILE *file = fopen(path(name, card), "r");
@@ -53,6 +53,7 @@ static long number(const char *name, int card, long otherwise) {
     fclose(file);
     return value;
 }
+#endif
 
 static int change(const char *name, device_t device, unsigned value) {
     if (there("lost", device->number)) return LOST;

@@ -125,7 +125,8 @@ impl Tree {
         }
     }
 
-    /// Two-socket Xeon E5 v4 with DRAM domains.
+    /// Two-socket Xeon E5 v4 with DRAM domains, whose unit is fixed at 15.3 uJ (`intel_rapl_common.c`,
+    /// `rapl_defaults_hsw_server`).
     pub(crate) fn intel_server() -> Self {
         let tree = Self::new();
         tree.cpus("GenuineIntel", "Intel(R) Xeon(R) CPU E5-2698 v4 @ 2.20GHz", "sse2 avx avx2 fma", &[0, 0, 1, 1]);
@@ -148,7 +149,8 @@ impl Tree {
         tree
     }
 
-    /// A laptop: core, uncore, psys, and the package a second time through MMIO.
+    /// A laptop: core, uncore, psys, and the package a second time through MMIO (`drivers/thermal/intel/`
+    /// `int340x_thermal/processor_thermal_rapl.c`).
     pub(crate) fn intel_client() -> Self {
         let tree = Self::new();
         tree.cpus("GenuineIntel", "12th Gen Intel(R) Core(TM) i9-12950HX", "sse2 avx avx2 fma", &[0, 0]);
@@ -164,26 +166,47 @@ impl Tree {
         tree
     }
 
-    /// Two-socket EPYC: packages, and a core zone that counts one core; boost as a switch.
-    pub(crate) fn epyc() -> Self {
+    /// EPYC with this many sockets: packages, and a core zone that counts one core (`drivers/powercap/`
+    /// `intel_rapl_common.c` and `intel_rapl_msr.c`, which know AMD since Linux 5.11: package and core, no limits); the PMU
+    /// of `arch/x86/events/rapl.c` with `energy-pkg` alone; boost as a switch (`drivers/cpufreq/acpi-cpufreq.c`).
+    pub(crate) fn epyc(sockets: u32) -> Self {
         let tree = Self::new();
-        tree.cpus("AuthenticAMD", "AMD EPYC 7513 32-Core Processor", "sse2 avx avx2 fma", &[0, 1]);
-        for socket in 0..2 {
+        let packages: Vec<u32> = (0..sockets).collect();
+        tree.cpus("AuthenticAMD", "AMD EPYC 7513 32-Core Processor", "sse2 avx avx2 fma", &packages);
+        for socket in 0..sockets {
             tree.zone(&format!("intel-rapl:{socket}"), &format!("package-{socket}"), 7_000_000, 65_532_610_987, None);
             tree.zone(&format!("intel-rapl:{socket}:0"), "core", 10_000, 65_532_610_987, None);
         }
-        tree.pmu("0-1", &[("energy-pkg", "0x02")]);
-        for cpu in 0..2u32 {
+        tree.pmu(&format!("0-{}", sockets - 1), &[("energy-pkg", "0x02")]);
+        for cpu in 0..sockets {
             tree.file(&format!("perf/energy-pkg-cpu{cpu}"), format!("{}\n", (u64::from(cpu) + 1) << 32));
         }
-        for n in 0..2 {
+        for n in 0..sockets {
             tree.policy(n, "acpi-cpufreq", "conservative ondemand userspace powersave performance schedutil", false);
         }
         tree.file("sys/devices/system/cpu/cpufreq/boost", "1\n");
         tree
     }
 
-    /// A virtual machine: nothing but processors.
+    /// Two sockets of two dies each, as Xeon Platinum 9200: one zone a die, named `package-%d-die-%d` by
+    /// `rapl_init_domains` of `intel_rapl_common.c`, and one processor a die in the PMU's mask (`rapl_cpu_online`).
+    pub(crate) fn dies() -> Self {
+        let tree = Self::new();
+        tree.cpus("GenuineIntel", "Intel(R) Xeon(R) Platinum 9242 CPU @ 2.30GHz", "sse2 avx avx2 fma", &[0, 0, 1, 1]);
+        for (zone, (package, die)) in [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter().enumerate() {
+            let name = format!("package-{package}-die-{die}");
+            tree.zone(&format!("intel-rapl:{zone}"), &name, 1_000_000 * (zone as u64 + 1), PACKAGE_RANGE_UJ, Some(175));
+            tree.zone(&format!("intel-rapl:{zone}:0"), "dram", 1_000_000, DRAM_RANGE_UJ, None);
+        }
+        tree.pmu("0-3", &[("energy-pkg", "0x02"), ("energy-ram", "0x03")]);
+        for cpu in 0..4u64 {
+            tree.file(&format!("perf/energy-pkg-cpu{cpu}"), format!("{}\n", (cpu + 1) << 32));
+            tree.file(&format!("perf/energy-ram-cpu{cpu}"), format!("{}\n", 1u64 << 32));
+        }
+        tree
+    }
+
+    /// A virtual machine: nothing but processors (KVM offers no RAPL registers, so that neither driver loads).
     pub(crate) fn virtual_machine() -> Self {
         let tree = Self::new();
         tree.cpus("GenuineIntel", "Intel Xeon Processor (Skylake)", "sse2 avx avx2 fma avx512f hypervisor", &[0]);
@@ -205,7 +228,7 @@ impl Tree {
 
     /// A Radeon as `drivers/gpu/drm/amd/pm/amdgpu_pm.c` shows it in hwmon, beside a disk.
     pub(crate) fn amdgpu() -> Self {
-        let tree = Self::epyc();
+        let tree = Self::epyc(2);
         tree.file("sys/class/hwmon/hwmon0/name", "nvme\n");
         tree.file("sys/class/hwmon/hwmon0/power1_input", "5000000\n");
         let card = "sys/class/hwmon/hwmon3";

@@ -22,7 +22,7 @@ fn turbo_is_set_where_the_machine_has_its_switch() {
     let boost = "sys/devices/system/cpu/cpufreq/boost";
     for turbo in [false, true] {
         let setting = Setting { turbo: Some(turbo), ..Setting::default() };
-        let (server, epyc) = (Tree::intel_server(), Tree::epyc());
+        let (server, epyc) = (Tree::intel_server(), Tree::epyc(2));
         follow(&server, &setting);
         assert_eq!(server.text(intel), if turbo { "0" } else { "1" });
         assert!(!server.path().join(boost).exists());

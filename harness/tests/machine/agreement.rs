@@ -190,6 +190,7 @@ fn info(id: &str, period: f64, resolution: f64, gain_u: f64) -> SensorInfo {
         resolution,
         wrap: None,
         gain_u,
+        characterised: None,
     }
 }
 

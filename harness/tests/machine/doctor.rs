@@ -77,7 +77,7 @@ fn the_model_of_the_memory_does_not_count_as_measuring() {
 
 #[test]
 fn the_page_fits_a_screen_and_the_data_round_trips() {
-    for tree in [Tree::intel_server(), Tree::intel_client(), Tree::epyc(), Tree::virtual_machine(), Tree::amdgpu()] {
+    for tree in [Tree::intel_server(), Tree::intel_client(), Tree::epyc(2), Tree::virtual_machine(), Tree::amdgpu()] {
         let mut doctor = examine(&tree.roots());
         doctor.nvrtc = Some(Item::missing("NVRTC", "no toolkit", Some("pip install nvidia-cuda-nvrtc-cu12".into())));
         let page = doctor.to_string();

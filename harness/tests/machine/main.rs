@@ -8,6 +8,7 @@ mod dram;
 #[path = "../fake/nvidia.rs"]
 mod driver;
 mod energy;
+mod hwmon;
 mod knobs;
 mod lease;
 mod meter;

@@ -1,9 +1,11 @@
 //! Every fixture machine: what is found, what is missing, what is denied.
 
-use crate::trees::Tree;
+use crate::trees::{PACKAGE_RANGE_UJ, Tree};
 use ergometer_harness::clock::RealClock;
-use ergometer_harness::sensor::{Found, Quantity, Roots, Sensor, SensorError, probe, select};
-use ergometer_record::{Joules, Provenance, Watts};
+use ergometer_harness::sensor::energy::{WindowEnergy, WindowError, integrate};
+use ergometer_harness::sensor::{Found, Quantity, Reading, Roots, Sensor, SensorError, probe, select};
+use ergometer_record::measurement::Domain;
+use ergometer_record::{Joules, Seconds};
 
 fn found(all: &[Found]) -> Vec<(String, String)> {
     all.iter().flatten().map(|s| (s.info().component.to_string(), s.info().id.clone())).collect()
@@ -61,7 +63,7 @@ fn a_client_shows_psys_and_no_package_twice() {
 
 #[test]
 fn an_epyc_is_counted_by_perf_and_its_single_core_zones_are_left_out() {
-    let tree = Tree::epyc();
+    let tree = Tree::epyc(2);
     let all = probe(&tree.roots());
     assert!(error(&all, "powercap:intel-rapl:0:0").to_string().contains("single core"));
     let mut selection = select(all);
@@ -99,35 +101,73 @@ fn a_masked_container_names_the_exact_command() {
 }
 
 #[test]
-fn a_radeon_reports_power_and_a_disk_is_none_of_our_business() {
-    let tree = Tree::amdgpu();
-    let mut sensors: Vec<_> = probe(&tree.roots()).into_iter().flatten().collect();
-    let card = sensors.iter_mut().find(|s| s.info().component.to_string() == "gpu:0").unwrap();
-    assert_eq!(card.info().id, "hwmon:amdgpu:0000:03:00.0:power1_average");
-    assert_eq!(card.info().provenance, Provenance::Integrated);
-    assert_eq!(card.read(&RealClock::new()).unwrap().quantity, Quantity::Power(Watts(31.0)));
-    assert!(!sensors.iter().any(|s| s.info().id.contains("nvme")));
+fn an_epyc_of_one_socket_is_counted_once() {
+    let selection = select(probe(&Tree::epyc(1).roots()));
+    let ids = |sensors: &[Box<dyn Sensor>]| sensors.iter().map(|s| s.info().id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&selection.sensors), ["perf:power/energy-pkg/cpu0"]);
+    assert_eq!(ids(&selection.witnesses), ["powercap:intel-rapl:0"]);
 }
 
 #[test]
-fn a_grace_counts_its_parts_once() {
-    // `power_meter` with power1_oem_info: NVIDIA, Grace Performance Tuning Guide, "Power and Thermal Management".
-    let tree = Tree::virtual_machine();
-    for (n, words) in [
-        (1, "Module Power Socket 0"),
-        (2, "Grace Power Socket 0"),
-        (3, "CPU Power Socket 0"),
-        (4, "SysIO Power Socket 0"),
-    ] {
-        tree.file(&format!("sys/class/hwmon/hwmon{n}/name"), "power_meter\n");
-        tree.file(&format!("sys/class/hwmon/hwmon{n}/power1_average"), "100000000\n");
-        tree.file(&format!("sys/class/hwmon/hwmon{n}/power1_average_interval"), "50\n");
-        tree.file(&format!("sys/class/hwmon/hwmon{n}/power1_oem_info"), format!("{words}\n"));
+fn dies_are_counted_one_by_one_and_alike_in_both_ways() {
+    let selection = select(probe(&Tree::dies().roots()));
+    let of = |sensors: &[Box<dyn Sensor>], domain| {
+        let those = sensors.iter().filter(|s| s.info().component.domain == domain);
+        those.map(|s| (s.info().component.index, s.info().id.clone())).collect::<Vec<_>>()
+    };
+    for (domain, event, zone) in [(Domain::Package, "energy-pkg", ""), (Domain::Dram, "energy-ram", ":0")] {
+        let perf: Vec<_> = (0..4).map(|n| (n, format!("perf:power/{event}/cpu{n}"))).collect();
+        let powercap: Vec<_> = (0..4).map(|n| (n, format!("powercap:intel-rapl:{n}{zone}"))).collect();
+        assert_eq!(of(&selection.sensors, domain), perf);
+        assert_eq!(of(&selection.witnesses, domain), powercap);
     }
-    let all = probe(&tree.roots());
-    let components: Vec<_> = found(&all).into_iter().map(|(component, _)| component).collect();
-    assert_eq!(components, ["psys:0", "package:0"]);
-    assert!((all.iter().flatten().next().unwrap().info().period.0 - 0.05).abs() < 1e-12);
+}
+
+#[test]
+fn the_package_through_memory_is_listed_as_left_out() {
+    let all = probe(&Tree::intel_client().roots());
+    let reason = error(&all, "powercap:intel-rapl-mmio:0").to_string();
+    assert!(reason.contains("package-0 a second time") && reason.contains("counted once"), "{reason}");
+}
+
+/// Reads the sensor whose id begins so, at these times, with these counts in its file.
+fn window(tree: &Tree, id: &str, file: &str, points: &[(f64, u64)]) -> Result<WindowEnergy, WindowError> {
+    let mut sensors: Vec<_> = probe(&tree.roots()).into_iter().flatten().collect();
+    let sensor = sensors.iter_mut().find(|s| s.info().id.starts_with(id)).unwrap();
+    let readings: Vec<Reading> = points
+        .iter()
+        .map(|(time, count)| {
+            tree.file(file, format!("{count}\n"));
+            Reading { time: Seconds(*time), ..sensor.read(&RealClock::new()).unwrap() }
+        })
+        .collect();
+    integrate(&readings, sensor.info())
+}
+
+#[test]
+fn wrap_reset_and_gap_are_told_apart_in_both_ways_to_a_package() {
+    let powercap = |points: &[(f64, u64)]| {
+        let tree = Tree::intel_server();
+        window(&tree, "powercap:intel-rapl:0", "sys/class/powercap/intel-rapl:0/energy_uj", points)
+    };
+    // 262,143.3 J at most 1000 W wrap in 262 s: after half of that nobody knows how often.
+    let wrapped = powercap(&[(0.0, PACKAGE_RANGE_UJ - 40_000_000), (1.0, 60_000_000)]).unwrap();
+    assert!((wrapped.energy.0 - 100.0).abs() < 1e-3 && wrapped.wraps == 1);
+    assert!(powercap(&[(0.0, 0), (130.0, 13_000_000_000)]).is_ok());
+    assert!(matches!(powercap(&[(0.0, 0), (132.0, 13_000_000_000)]), Err(WindowError::Gap { .. })));
+    assert!(matches!(powercap(&[(0.0, 90_000_000_000), (1.0, 5_000_000)]), Err(WindowError::Reset { .. })));
+    // perf counts in 64 bits, and its driver reads the register in time: no gap is too long, nothing wraps.
+    let joules = |j: u64| j << 32;
+    let perf = |points: &[(f64, u64)]| {
+        let tree = Tree::epyc(1);
+        window(&tree, "perf:power/energy-pkg", "perf/energy-pkg-cpu0", points)
+    };
+    let long = perf(&[(0.0, joules(1)), (10_000.0, joules(900_001))]).unwrap();
+    assert!((long.energy.0 - 900_000.0).abs() < 1e-6 && long.wraps == 0);
+    // Going back is therefore never a wrap, however near the end of 32 bits it happens.
+    for from in [5000, 65_535, 262_143] {
+        assert!(matches!(perf(&[(0.0, joules(from)), (1.0, joules(3))]), Err(WindowError::Reset { .. })), "{from}");
+    }
 }
 
 #[test]

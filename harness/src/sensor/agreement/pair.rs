@@ -122,9 +122,10 @@ impl Pair {
     }
 }
 
-/// True for perf and powercap: both read the same RAPL register, so that its gain drops out of their ratio.
+/// True for perf, powercap and amd_energy: they read the same RAPL register, so that its gain drops out of their ratio.
 fn one_register(a: &SensorInfo, b: &SensorInfo) -> bool {
-    let rapl = |info: &SensorInfo| info.id.starts_with("perf:power/") || info.id.starts_with("powercap:");
+    const READERS: [&str; 3] = ["perf:power/", "powercap:", "hwmon:amd_energy:"];
+    let rapl = |info: &SensorInfo| READERS.iter().any(|reader| info.id.starts_with(reader));
     rapl(a) && rapl(b)
 }
 
