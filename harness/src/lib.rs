@@ -4,6 +4,7 @@
 //! fixture tree and on the virtual node: [`clock::Clock`], [`sensor::Sensor`], [`knob::Knob`], [`executor::Executor`].
 
 pub mod clock;
+pub mod cluster;
 pub mod doctor;
 pub mod executor;
 pub mod knob;

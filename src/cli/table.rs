@@ -2,7 +2,8 @@
 
 use super::context::{Context, Outcome, usage};
 use super::output;
-use crate::harness::table::{Accept, EdpTable, budget, edp_tables, foreign, idle, render, thesis};
+use crate::harness::cluster;
+use crate::harness::table::{Accept, EdpTable, budget, edp_tables, foreign, idle, nodes, render, thesis};
 use crate::record::format::{foreign as format, rows};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ enum Layout {
     Idle,
     /// Where the uncertainty of each energy comes from: quantisation, update period, gain, scatter, idle subtraction.
     Budget,
+    /// Energy by node, from what `ergometer run --nodes FILE` wrote (thesis tables 3.7 to 3.10).
+    Nodes,
 }
 
 pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome> {
@@ -49,6 +52,9 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     if options.thesis {
         output::text(&thesis::render(render))?;
         return Ok(Outcome::Done);
+    }
+    if options.layout == Layout::Nodes {
+        return by_node(context, &options.results, render);
     }
     let mut text = String::new();
     let mut add = |rendered: String| {
@@ -81,6 +87,8 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
                 }
                 found.iter().for_each(|table| add(render.render(&table.grid())));
             }
+            // Has rows of its own and was printed above.
+            Layout::Nodes => {}
             Layout::Budget => add(render.render(&budget::grid(&budget::budgets(&all)))),
             Layout::Edp => {
                 let accept = Accept { virtual_node: !options.no_virtual, modelled: options.with_modelled };
@@ -94,5 +102,20 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     }
     tables.iter().for_each(|table| add(table.render(render)));
     output::text(&text)?;
+    Ok(Outcome::Done)
+}
+
+/// Energies by node have rows of their own.
+fn by_node(context: &Context, files: &[PathBuf], render: &dyn render::Render) -> anyhow::Result<Outcome> {
+    let mut all = Vec::new();
+    for file in files {
+        all.extend(cluster::rows::read(file)?);
+    }
+    if context.globals.json {
+        output::json(&all)?;
+    } else {
+        let tables: Vec<String> = nodes::tables(&all).iter().map(|table| render.render(table)).collect();
+        output::text(&tables.join("\n"))?;
+    }
     Ok(Outcome::Done)
 }

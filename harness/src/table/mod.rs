@@ -14,6 +14,7 @@ pub mod foreign;
 pub mod gain;
 mod grid;
 pub mod idle;
+pub mod nodes;
 mod pareto;
 pub mod render;
 #[cfg(test)]

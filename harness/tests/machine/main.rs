@@ -3,6 +3,7 @@
 mod a100;
 mod advice;
 mod agreement;
+mod cluster;
 mod doctor;
 mod dram;
 #[path = "../fake/nvidia.rs"]

@@ -47,6 +47,12 @@ pub enum OutputError {
         /// The file.
         path: PathBuf,
     },
+    /// Several nodes would write the same file.
+    #[error("{} would be written by several nodes: put {{node}} into its name", path.display())]
+    Shared {
+        /// The file.
+        path: PathBuf,
+    },
     /// It can't be made.
     #[error("{} could not be made: {source}", path.display())]
     Make {

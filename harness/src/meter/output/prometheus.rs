@@ -84,7 +84,7 @@ impl Metrics {
         let gone =
             || End { versions: 0, failures: 1, failure: Some("the thread that writes it did not answer".into()) };
         let End { versions, failures, failure } = end.unwrap_or_else(gone);
-        Written { path: self.path, count: versions, unit: "versions of the metrics".into(), lost: failures, failure }
+        Written { path: self.path, count: versions, unit: "version(s) of the metrics".into(), lost: failures, failure }
     }
 }
 

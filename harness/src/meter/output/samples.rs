@@ -136,7 +136,7 @@ impl Samples {
         let end = self.worker.finish().unwrap_or_else(busy);
         let lost = self.lost.load(Ordering::Relaxed) + end.lost;
         let slow = || (lost > 0).then(|| "it could not keep up".to_owned());
-        Written { path: self.path, count: end.rows, unit: "samples".into(), lost, failure: end.failure.or_else(slow) }
+        Written { path: self.path, count: end.rows, unit: "sample(s)".into(), lost, failure: end.failure.or_else(slow) }
     }
 }
 

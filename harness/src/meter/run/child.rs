@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -15,7 +16,33 @@ use std::thread::JoinHandle;
 /// number afterwards.
 type Target = Arc<Mutex<Option<libc::pid_t>>>;
 
-/// Passes the signals that reach this process on to a command. Made before the command, so that none is lost.
+const SIGNALS: [libc::c_int; 6] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2];
+
+/// How many forwarders there are, and a flag that is set while there is none: signals then do again what they do by
+/// themselves, because a handler once installed stays.
+static FORWARDERS: Mutex<(usize, Option<Arc<AtomicBool>>)> = Mutex::new((0, None));
+
+/// Takes signals from their default action, or gives them back.
+fn count(change: impl FnOnce(usize) -> usize) -> io::Result<()> {
+    let mut forwarders = FORWARDERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let unused = match &forwarders.1 {
+        Some(flag) => Arc::clone(flag),
+        None => {
+            let flag = Arc::new(AtomicBool::new(false));
+            for signal in SIGNALS {
+                signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag))?;
+            }
+            forwarders.1 = Some(Arc::clone(&flag));
+            flag
+        }
+    };
+    forwarders.0 = change(forwarders.0);
+    unused.store(forwarders.0 == 0, Ordering::SeqCst);
+    Ok(())
+}
+
+/// Passes the signals that reach this process on to a command. Made before the command, so that none is lost; signals
+/// that come after it is gone do what they do by default.
 pub(crate) struct Forwarder {
     target: Target,
     handle: Handle,
@@ -24,7 +51,7 @@ pub(crate) struct Forwarder {
 
 impl Forwarder {
     pub(crate) fn new() -> io::Result<Self> {
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2])?;
+        let mut signals = Signals::new(SIGNALS)?;
         let target: Target = Arc::new(Mutex::new(None));
         let (handle, to) = (signals.handle(), Arc::clone(&target));
         let thread = std::thread::Builder::new().name("signals".into()).spawn(move || {
@@ -32,7 +59,9 @@ impl Forwarder {
                 forward(signal, *to.lock().unwrap_or_else(PoisonError::into_inner));
             }
         })?;
-        Ok(Self { target, handle, thread: Some(thread) })
+        let forwarder = Self { target, handle, thread: Some(thread) };
+        count(|forwarders| forwarders + 1)?;
+        Ok(forwarder)
     }
 
     fn aim(&self, target: Option<libc::pid_t>) {
@@ -42,6 +71,8 @@ impl Forwarder {
 
 impl Drop for Forwarder {
     fn drop(&mut self) {
+        // Registered already when there is something to drop.
+        let _ = count(|forwarders| forwarders.saturating_sub(1));
         self.handle.close();
         if let Some(thread) = self.thread.take() {
             // It ends once its handle is closed; a panic in it has been told already.

@@ -4,6 +4,7 @@ pub(crate) mod child;
 mod report;
 
 pub use report::{Exit, RunReport};
+pub(crate) use report::{NOTE, words};
 
 use super::output::{OutputError, OutputOptions, Outputs};
 use super::{DEFAULT_PERIOD, Meter};
