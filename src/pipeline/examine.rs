@@ -1,6 +1,7 @@
 //! Stage 1: what can be measured and controlled here. Joins the harness' examination with the CUDA crate's.
 
 use crate::cuda;
+use crate::harness::clock::RealClock;
 use crate::harness::doctor::{self, Doctor, Item, Status};
 use crate::harness::sensor::Roots;
 use crate::report;
@@ -16,6 +17,14 @@ pub fn examine() -> Doctor {
         // The sentence names the one command that helps between backticks.
         Item::missing("NVRTC", &nvrtc.detail, nvrtc.detail.split('`').nth(1).map(str::to_owned))
     });
+    doctor
+}
+
+/// As [`examine`], with the sensors that have a second way to their joules compared for up to two idle seconds. Reads
+/// only.
+pub fn examine_with_cross_check() -> Doctor {
+    let mut doctor = examine();
+    doctor.agreements = doctor::cross_check(&Roots::system(), &RealClock::new());
     doctor
 }
 

@@ -8,7 +8,10 @@ mod render;
 
 pub use facts::{Cache, CpuFacts, MemoryFacts};
 
-use crate::sensor::Roots;
+use crate::clock::Clock;
+use crate::sensor::agreement::{Agreement, CrossCheck};
+use crate::sensor::{Roots, Selection, probe, select};
+use ergometer_record::Seconds;
 use serde::{Deserialize, Serialize};
 
 /// Whether something is there.
@@ -72,6 +75,9 @@ pub struct Doctor {
     pub knobs: Vec<Item>,
     /// Graphics cards.
     pub gpus: Vec<Item>,
+    /// Sensors compared with a second way to their joules, by [`cross_check`]; empty where there is none, or before.
+    #[serde(default)]
+    pub agreements: Vec<Agreement>,
     /// The run-time compiler of CUDA, which the command line asks the cuda crate for; `None`: not looked for.
     pub nvrtc: Option<Item>,
 }
@@ -88,8 +94,22 @@ pub fn examine(roots: &Roots) -> Doctor {
         counters: checks::counters(roots, virtual_machine),
         knobs: checks::knobs(roots),
         gpus: checks::gpus(roots),
+        agreements: Vec::new(),
         nvrtc: None,
     }
+}
+
+/// The longest that [`cross_check`] waits.
+const CROSS_CHECK: Seconds = Seconds(2.5);
+
+/// Compares every sensor that has a second way to its joules (RAPL by perf and by powercap, a card's counter and its
+/// power) over a short window in which nothing is done. Takes twenty update periods of the slower sensor, two seconds for
+/// a card, and no time where there is no such pair. Reads only.
+pub fn cross_check(roots: &Roots, clock: &dyn Clock) -> Vec<Agreement> {
+    let Selection { mut sensors, witnesses, .. } = select(probe(roots));
+    // Models and sensors without a witness have nothing to be compared with.
+    sensors.retain(|sensor| witnesses.iter().any(|w| w.info().component == sensor.info().component));
+    CrossCheck::new(witnesses).run(&mut sensors, clock, CROSS_CHECK)
 }
 
 impl Doctor {

@@ -1,6 +1,7 @@
 //! The page that a person reads.
 
 use super::{Cache, Doctor, Item, Status};
+use crate::sensor::agreement::Finding;
 use std::fmt;
 
 const WIDTH: usize = 100;
@@ -126,6 +127,17 @@ impl fmt::Display for Doctor {
             &format!("{}, {} free{dimms}", bytes(memory.total_bytes), bytes(memory.available_bytes)),
         )?;
         section(f, "Energy sensors", &self.sensors)?;
+        if !self.agreements.is_empty() {
+            writeln!(f, "Cross-checks, idle")?;
+            for agreement in &self.agreements {
+                let mark = match agreement.finding {
+                    Finding::Agrees => "  yes",
+                    Finding::Disagrees => "  NO",
+                    Finding::CannotTell => "  ?",
+                };
+                wrapped(f, mark, &agreement.to_string())?;
+            }
+        }
         section(f, "Performance counters", &self.counters)?;
         section(f, "Settings", &self.knobs)?;
         section(f, "Graphics cards", &self.gpus)?;

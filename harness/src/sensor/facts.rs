@@ -1,7 +1,7 @@
 //! What is recorded of the sensors with a run: `sensors.json` beside the rows.
 
 use super::agreement::Agreement;
-use super::{Sensor, SensorInfo};
+use super::{Characterised, Sensor, SensorInfo};
 use crate::window::Rig;
 use ergometer_record::{Component, Joules, Provenance, Seconds};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,9 @@ pub struct SensorFacts {
     pub wrap_j: Option<Joules>,
     /// Standard uncertainty of the gain, as a share.
     pub gain_u: f64,
+    /// Whether these are what a characterisation of the device found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub characterised: Option<Characterised>,
 }
 
 impl From<&SensorInfo> for SensorFacts {
@@ -38,6 +41,7 @@ impl From<&SensorInfo> for SensorFacts {
             resolution: info.resolution,
             wrap_j: info.wrap,
             gain_u: info.gain_u,
+            characterised: info.characterised.clone(),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod dram;
 pub mod energy;
 pub mod facts;
 pub mod hwmon;
+pub mod meter;
 pub mod nvml;
 pub mod perf;
 pub mod powercap;

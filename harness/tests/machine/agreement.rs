@@ -2,6 +2,7 @@
 
 use crate::trees::Tree;
 use ergometer_harness::clock::Clock;
+use ergometer_harness::doctor::{cross_check, examine};
 use ergometer_harness::meter::Meter;
 use ergometer_harness::sensor::agreement::{CrossCheck, Finding, Pair};
 use ergometer_harness::sensor::facts::SensorsFile;
@@ -96,6 +97,21 @@ fn one_that_stands_still_is_named_and_nothing_is_concluded() {
         let reason = agreement.reason.as_deref().unwrap();
         assert!(reason.starts_with(name) && reason.contains("did not advance"), "{reason}");
     }
+}
+
+#[test]
+fn the_doctor_compares_what_can_be_compared_and_says_so_on_its_page() {
+    let clock = Running::new((80.0, 82.0));
+    let roots = clock.tree.roots();
+    let mut doctor = examine(&roots);
+    assert!(doctor.agreements.is_empty() && !doctor.to_string().contains("Cross-checks"));
+    doctor.agreements = cross_check(&roots, clock.as_ref());
+    let page = doctor.to_string();
+    assert!(page.contains("Cross-checks, idle") && page.contains("  NO      package:0: perf"), "{page}");
+    // Where there is no second way, no time is spent on looking at the first.
+    let before = clock.now();
+    assert_eq!(cross_check(&Tree::intel_server().roots(), clock.as_ref()), []);
+    assert_eq!(clock.now(), before);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod dram;
 #[path = "../fake/nvidia.rs"]
 mod driver;
 mod energy;
+mod external;
 mod hwmon;
 mod knobs;
 mod lease;
