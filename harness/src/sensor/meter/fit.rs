@@ -97,7 +97,8 @@ pub(super) fn fit(pairs: &[Option<(f64, f64)>], bin_s: f64, seed: u64) -> Result
 /// Bins with their instrument; only steady ones where there are enough of them.
 fn select(pairs: &[Option<(f64, f64)>], bin_s: f64) -> (Vec<Bin>, bool) {
     let at = |i: Option<usize>| i.and_then(|i| pairs.get(i).copied().flatten());
-    let around = |i: usize| (at(i.checked_sub(1)), at(Some(i + 1)));
+    // Neighbours at once can share a reading that was cut between them; those after the next can't.
+    let around = |i: usize| (at(i.checked_sub(2)), at(Some(i + 2)));
     let all: Vec<(usize, Bin)> = pairs
         .iter()
         .enumerate()
@@ -121,7 +122,10 @@ fn select(pairs: &[Option<(f64, f64)>], bin_s: f64) -> (Vec<Bin>, bool) {
         |i: usize| i >= guard && (i - guard..i + guard).all(|j| change(j).is_some_and(|change| change <= limit));
     let steady: Vec<Bin> = all.iter().filter(|(i, _)| is_steady(*i)).map(|(_, bin)| *bin).collect();
     let everything: Vec<Bin> = all.into_iter().map(|(_, bin)| bin).collect();
-    let enough = steady.len() as f64 >= LEAST_STEADY * everything.len() as f64
+    // Where the noise is as large as the changes, a change is missed exactly when noise hides it: no choice is better.
+    let telling = limit <= 0.5 * variance(everything.iter()).sqrt();
+    let enough = telling
+        && steady.len() as f64 >= LEAST_STEADY * everything.len() as f64
         && variance(steady.iter()) >= 0.25 * variance(everything.iter());
     if enough { (steady, true) } else { (everything, false) }
 }

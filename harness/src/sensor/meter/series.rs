@@ -37,7 +37,7 @@ impl Series {
         let mut points = points.to_vec();
         points.dedup_by(|next, kept| matches!(kept.1, Quantity::Energy(_)) && next.1 == kept.1);
         Self::build(points.iter().map(|point| point.0).collect(), |i| match (points[i - 1], points[i]) {
-            ((_, Quantity::Energy(from)), (_, Quantity::Energy(to))) => (to.0 >= from.0).then(|| to.0 - from.0),
+            ((_, Quantity::Energy(from)), (_, Quantity::Energy(to))) => (to.0 >= from.0).then_some(to.0 - from.0),
             ((before, Quantity::Power(from)), (after, Quantity::Power(to))) => {
                 Some((from.0 + to.0) / 2.0 * (after - before))
             }
