@@ -18,6 +18,7 @@ pub mod select;
 pub use roots::Roots;
 pub use select::{Selection, select};
 
+use crate::characterise::store;
 use ergometer_record::{Component, Joules, Provenance, Seconds, Watts};
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +61,7 @@ pub struct SensorInfo {
     pub characterised: Option<Characterised>,
 }
 
-/// A stored characterisation of a sensor's device (`ergometer doctor --characterise`).
+/// A stored characterisation of a sensor's device (see [`crate::characterise`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Characterised {
@@ -157,5 +158,5 @@ pub fn probe(roots: &Roots) -> Vec<Found> {
     found.extend(nvidia);
     found.extend(hwmon::probe(roots, cards));
     found.push(dram::probe(roots));
-    found
+    store::apply(found, roots)
 }

@@ -1,5 +1,6 @@
 //! Where the machine is looked for. A fixture tree in a temporary folder is a machine too.
 
+use crate::characterise::store;
 use crate::knob::Permission;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -47,6 +48,10 @@ pub struct Roots {
     /// Folder of the locks of real devices, which every user of the machine sees.
     #[serde(default = "shared_locks")]
     pub locks: PathBuf,
+    /// Folder of stored characterisations of sensors ([`crate::characterise::store`]); `None`: sensors go by what is
+    /// known of their kind.
+    #[serde(default)]
+    pub characterised: Option<PathBuf>,
     /// Carried into every knob that is opened from these roots. Not stored: permission is given anew each time.
     #[serde(skip)]
     pub permission: Permission,
@@ -70,6 +75,7 @@ impl Roots {
             nvml: NvmlSource::System,
             perf: PerfSource::Kernel,
             locks: shared_locks(),
+            characterised: store::folder(),
             permission: Permission::ReadOnly,
         }
     }
@@ -83,6 +89,7 @@ impl Roots {
             nvml: NvmlSource::Off,
             perf: PerfSource::Fixture(folder.join("perf")),
             locks: folder.join("run/lock/ergometer"),
+            characterised: None,
             permission: Permission::ReadOnly,
         }
     }

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The log of `nvidia-smi` and the times at which the load changed, both in seconds of the day.
-struct Log {
-    readings: Vec<Reading>,
-    changes: Vec<f64>,
+pub(crate) struct Log {
+    pub(crate) readings: Vec<Reading>,
+    pub(crate) changes: Vec<f64>,
 }
 
-fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("ERGOMETER_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from)
         .join("sensors");
@@ -28,7 +28,7 @@ fn folder() -> Option<PathBuf> {
 }
 
 /// A text file, unpacked where its name ends in `.gz`.
-fn text(folder: &Path, name: &str) -> Option<String> {
+pub(crate) fn text(folder: &Path, name: &str) -> Option<String> {
     let path = folder.join(name);
     if !name.ends_with(".gz") {
         return Some(std::fs::read_to_string(path).unwrap());
@@ -42,7 +42,7 @@ fn text(folder: &Path, name: &str) -> Option<String> {
     }
 }
 
-fn log(data: &str, changes: Option<&str>) -> Option<Log> {
+pub(crate) fn log(data: &str, changes: Option<&str>) -> Option<Log> {
     let folder = folder()?;
     let readings = text(&folder, data)?
         .lines()
@@ -66,7 +66,7 @@ fn log(data: &str, changes: Option<&str>) -> Option<Log> {
     Some(Log { readings, changes })
 }
 
-fn watts(reading: &Reading) -> f64 {
+pub(crate) fn watts(reading: &Reading) -> f64 {
     match reading.quantity {
         Quantity::Power(power) => power.0,
         Quantity::Energy(_) => panic!("the logs hold powers"),

@@ -3,6 +3,7 @@
 mod a100;
 mod advice;
 mod agreement;
+mod characterise;
 mod cluster;
 mod doctor;
 mod dram;
@@ -10,6 +11,7 @@ mod dram;
 mod driver;
 mod energy;
 mod external;
+mod footprint;
 mod hwmon;
 mod knobs;
 mod lease;

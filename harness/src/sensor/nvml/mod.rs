@@ -20,6 +20,7 @@ pub(crate) use visible::visible_cards;
 
 use super::roots::NvmlSource;
 use super::{Found, Quantity, Reading, Roots, Sensor, SensorError, SensorInfo};
+use crate::characterise::store;
 use crate::clock::Clock;
 use ergometer_record::measurement::Domain;
 use ergometer_record::{Component, Joules, Provenance, Seconds, Watts};
@@ -133,7 +134,7 @@ pub fn of_card(uuid: &str, roots: &Roots) -> Vec<Found> {
         Ok((card.index()?, nvml, card))
     });
     match opened {
-        Ok((index, nvml, card)) => sensors(card.session(), &nvml, index),
+        Ok((index, nvml, card)) => store::apply(sensors(card.session(), &nvml, index), roots),
         Err(error) => vec![Err(error)],
     }
 }
