@@ -9,6 +9,8 @@ pub mod device;
 pub mod examine;
 pub mod full;
 pub mod interference;
+pub mod memory_model;
+pub mod sensor_character;
 pub mod sensors;
 pub mod simulate;
 pub mod summary;

@@ -24,7 +24,8 @@ fn sensor_item(found: sensor::Found, roots: &Roots, virtual_machine: bool) -> It
             };
             let period =
                 if info.period.0 > 0.0 { format!(", every {:.0} ms", info.period.0 * 1e3) } else { String::new() };
-            Item::found(info.component.to_string(), format!("{how}{period} ({})", info.id))
+            let known = info.characterised.as_ref().map_or_else(String::new, |known| format!("; {known}"));
+            Item::found(info.component.to_string(), format!("{how}{period} ({}){known}", info.id))
         }
         Err(SensorError::Missing { id, reason }) => {
             let module = match id.as_str() {

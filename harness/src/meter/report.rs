@@ -1,9 +1,9 @@
 //! What a window held, for people and for `--json`.
 
-use crate::sensor::SensorInfo;
 use crate::sensor::agreement::Agreement;
 use crate::sensor::energy::WindowEnergy;
 use crate::sensor::select::measured_total;
+use crate::sensor::{Characterised, SensorInfo};
 use ergometer_record::stats::human_time;
 use ergometer_record::{Component, Joules, Provenance, Seconds, Watts};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,9 @@ pub struct ComponentEnergy {
     pub failed_readings: u32,
     /// Why there is no energy.
     pub reason: Option<String>,
+    /// Whether its uncertainty rests on a characterisation of this sensor; absent where none is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub characterised: Option<Characterised>,
 }
 
 impl ComponentEnergy {
@@ -57,6 +60,7 @@ impl ComponentEnergy {
             readings: known.map_or(0, |e| e.readings),
             failed_readings,
             reason: energy.as_ref().err().cloned(),
+            characterised: info.characterised.clone(),
         }
     }
 }
@@ -140,11 +144,18 @@ impl fmt::Display for WindowReport {
                 writeln!(f, "{:<12}{:>14}  {reason} [{}]", c.component, "absent", c.sensor)?;
                 continue;
             };
+            let used = match &c.characterised {
+                Some(used @ Characterised::Used { .. }) => format!(", {used}"),
+                _ => String::new(),
+            };
             writeln!(
                 f,
-                "{:<12}{:>12.3} J +- {:.3} J  mean {:.1} W, peak {:.1} W  ({}, {})",
+                "{:<12}{:>12.3} J +- {:.3} J  mean {:.1} W, peak {:.1} W  ({}, {}{used})",
                 c.component, energy.0, u.0, mean.0, peak.0, c.provenance, c.sensor
             )?;
+            if let Some(stale @ Characterised::Stale { .. }) = &c.characterised {
+                writeln!(f, "{:<12}{:>14}  {stale}", "", "")?;
+            }
         }
         match &self.total {
             Some(total) => writeln!(

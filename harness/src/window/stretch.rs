@@ -42,10 +42,10 @@ impl Stretch {
 }
 
 impl Instruments<'_> {
-    /// Runs `load` in batches for at least `least`. Where the slowest sensor is a counter that updates more slowly than
-    /// a batch lasts, the stretch begins and ends on one of its updates.
+    /// Runs `load` in batches for at least `least`. The stretch begins and ends when the slowest sensor has just updated,
+    /// be it a counter or a power that is integrated.
     pub(super) fn stretch(&mut self, load: &mut dyn Load, batch: u64, least: Seconds) -> Result<Stretch, MeasureError> {
-        let slowest = self.slowest_counter();
+        let slowest = self.slowest_sensor();
         if let Some((index, period)) = slowest {
             self.run_to_tick(load, batch, index, period)?;
         }
@@ -62,7 +62,7 @@ impl Instruments<'_> {
             let elapsed = self.clock.now() - start;
             let on_tick = slowest.is_none_or(|(index, period)| {
                 let ticked = readings.get(index).map(|r| r.quantity) != previous.get(index).map(|r| r.quantity);
-                // A counter that stands still must not hold the window open; the meter will call it stuck.
+                // A value that stands still must not hold the window open: a counter is stuck, a power may repeat.
                 ticked || elapsed.0 > least.0 + 4.0 * period.0
             });
             previous = readings;
@@ -79,8 +79,10 @@ impl Instruments<'_> {
                 let info = sensor.info();
                 let power = meter.finish().map_err(|error| format!("{}: {error}", info.id)).map(|window| {
                     let mut budget = window.budget;
-                    if slowest.is_some_and(|(at, _)| at == index) {
-                        // On a tick a reading is at most one batch old instead of one period.
+                    let counter = matches!(previous.get(index).map(|r| r.quantity), Some(Quantity::Energy(_)));
+                    if counter && slowest.is_some_and(|(at, _)| at == index) {
+                        // On a tick a counter is at most one batch old instead of one period. A power is an average of
+                        // what came before its tick, and stays as uncertain as that.
                         budget.period_j = budget.period_j.min(window.mean.0 * longest_batch / 6f64.sqrt());
                     }
                     ComponentPower {
@@ -97,17 +99,20 @@ impl Instruments<'_> {
         Ok(Stretch { iterations, busy, powers, temperature_c: self.temperature() })
     }
 
-    /// The counter with the longest update period.
-    fn slowest_counter(&mut self) -> Option<(usize, Seconds)> {
+    /// The sensor with the longest update period; of equals a counter. Models are computed at each reading and have no
+    /// ticks.
+    fn slowest_sensor(&mut self) -> Option<(usize, Seconds)> {
         let clock = self.clock;
         self.sensors
             .iter_mut()
             .enumerate()
-            .filter_map(|(index, sensor)| match sensor.read(clock) {
-                Ok(Reading { quantity: Quantity::Energy(_), .. }) => Some((index, sensor.info().period)),
-                _ => None,
+            .filter_map(|(index, sensor)| {
+                let period = sensor.info().period;
+                let counter = matches!(sensor.read(clock).ok()?.quantity, Quantity::Energy(_));
+                (period.0 > 0.0).then_some((index, period, counter))
             })
-            .max_by(|a, b| a.1.0.total_cmp(&b.1.0))
+            .max_by(|a, b| a.1.0.total_cmp(&b.1.0).then(a.2.cmp(&b.2)))
+            .map(|(index, period, _)| (index, period))
     }
 
     fn run_to_tick(

@@ -3,7 +3,7 @@
 mod meter;
 
 use super::context::{Context, Outcome};
-use super::output;
+use super::{memory_model, output, sensor_character};
 use crate::pipeline::examine;
 use clap::Args;
 
@@ -12,11 +12,21 @@ use clap::Args;
 pub(super) struct Options {
     #[command(flatten)]
     meter: meter::Options,
+    #[command(flatten)]
+    sensors: sensor_character::Flags,
+    #[command(flatten)]
+    memory: memory_model::Flags,
 }
 
 pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome> {
     if let Some(files) = options.meter.files()? {
         return meter::run(context, files);
+    }
+    if options.sensors.characterise {
+        return sensor_character::run(context, &options.sensors);
+    }
+    if options.memory.memory_model {
+        return memory_model::run(context, &options.memory);
     }
     let doctor = examine::examine_with_cross_check();
     if context.globals.json {

@@ -13,6 +13,8 @@ mod label;
 mod marker;
 pub(super) mod policies;
 pub(super) mod roofline;
+pub(super) mod series;
+mod standalone;
 
 use super::html::escape;
 use marker::{Fill, Mark};

@@ -2,4 +2,5 @@
 
 mod logs;
 mod stored;
+mod ticks;
 mod virtual_node;

@@ -2,7 +2,10 @@
 
 use crate::driver::Driver;
 use ergometer_harness::characterise::{Characterisation, Estimate, Found, Kind, store};
-use ergometer_harness::sensor::{Characterised, SensorInfo, probe};
+use ergometer_harness::clock::Clock;
+use ergometer_harness::doctor;
+use ergometer_harness::meter::Meter;
+use ergometer_harness::sensor::{Characterised, SensorInfo, probe, select};
 use ergometer_record::measurement::Domain;
 use ergometer_record::{Component, Interval, Provenance, Seconds};
 
@@ -80,6 +83,28 @@ fn one_of_another_driver_is_said_to_be_stale_and_not_used() {
     // Once there is one for the present driver, the old one is history.
     store::write(folder.path(), &made("550.54.15", "2026-11-20T12:00:00Z")).unwrap();
     assert_eq!(infos(&driver, folder.path()).iter().find(|i| i.id == "nvml:0:energy").unwrap().period, Seconds(0.0201));
+}
+
+#[test]
+fn results_and_the_doctor_say_so() {
+    let Some(driver) = Driver::build(&[]) else { return };
+    driver.set("steps0", "0 100000\n");
+    let folder = tempfile::tempdir().unwrap();
+    let mut roots = driver.roots();
+    roots.characterised = Some(folder.path().to_owned());
+    let report = || {
+        let clock = driver.clock();
+        let meter = Meter::new(select(probe(&roots)), clock.clone(), Seconds(0.1));
+        let window = meter.start("window");
+        clock.sleep(Seconds(2.0));
+        meter.stop(window).unwrap().to_string()
+    };
+    store::write(folder.path(), &made("535.54.03", "2026-01-01T00:00:00Z")).unwrap();
+    assert!(report().contains("is for driver 535.54.03, not 550.54.15"), "{}", report());
+    store::write(folder.path(), &made("550.54.15", "2026-11-20T12:00:00Z")).unwrap();
+    assert!(report().contains("nvml:0:energy, characterised 2026-11-20T12:00:00Z)"), "{}", report());
+    let page = doctor::examine(&roots).to_string().replace('\n', " ");
+    assert!(page.contains("every 20 ms") && page.contains("2026-11-20T12:00:00Z"), "{page}");
 }
 
 #[test]
