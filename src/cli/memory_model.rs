@@ -13,7 +13,7 @@ use clap::Args;
 
 /// Options that belong to the comparison of the DRAM model.
 #[derive(Debug, Args)]
-pub(super) struct Flags {
+pub(super) struct MemoryFlags {
     /// Allocate and stream memory of growing size: the DRAM model beside a measured DRAM domain (thesis figure 4.1).
     #[arg(long, conflicts_with = "characterise")]
     pub(super) memory_model: bool,
@@ -36,7 +36,7 @@ fn bytes(text: &str) -> Result<u64, String> {
     number.and_then(|n| n.checked_mul(1 << shift)).ok_or_else(|| format!("{text:?} is no size such as 512M or 8G"))
 }
 
-pub(super) fn run(context: &Context, flags: &Flags) -> anyhow::Result<Outcome> {
+pub(super) fn run(context: &Context, flags: &MemoryFlags) -> anyhow::Result<Outcome> {
     let roots = Roots::system();
     let most = bound_bytes(flags.most, &roots).map_err(|error| match error {
         error @ FootprintError::TooMuch { .. } => usage(error.to_string()),

@@ -6,6 +6,7 @@ mod calibrate;
 mod compare;
 pub mod context;
 mod doctor;
+mod intervals;
 mod memory_model;
 mod output;
 mod pipeline;

@@ -1,6 +1,7 @@
 //! `ergometer run -- CMD`, alone or as the ranks of `mpirun` and `srun`.
 
 use super::context::{Context, Outcome, usage};
+use super::intervals::{self, IntervalFlags};
 use super::output;
 use crate::harness::cluster::socket::{JOIN, SocketRanks};
 use crate::harness::cluster::{self, Alone, Launch, NodeId, Outcome as RankOutcome, RankError, Ranks};
@@ -34,12 +35,17 @@ pub(super) struct Options {
     /// What this node is called.
     #[arg(long, hide = true)]
     node_name: Option<String>,
+    #[command(flatten)]
+    intervals: IntervalFlags,
     /// The command and its arguments, after `--`.
     #[arg(trailing_var_arg = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 
 pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome> {
+    if !options.intervals.intervals.is_empty() {
+        return intervals::run(context, &options.intervals, &options.command);
+    }
     if !(options.period >= 1.0 && options.period <= 1e6) {
         return Err(usage(format!("--period {} is not between 1 ms and 1,000,000 ms", options.period)));
     }

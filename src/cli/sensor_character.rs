@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 /// Options that belong to the characterisation of sensors.
 #[derive(Debug, Args)]
-pub(super) struct Flags {
+pub(super) struct CharacteriseFlags {
     /// Measure update period, averaging window, resolution and gain of every sensor (about a minute a card, under
     /// load), and store them for later measurements.
     #[arg(long)]
@@ -21,7 +21,7 @@ pub(super) struct Flags {
     vnode: Option<String>,
 }
 
-pub(super) fn run(context: &Context, flags: &Flags) -> anyhow::Result<Outcome> {
+pub(super) fn run(context: &Context, flags: &CharacteriseFlags) -> anyhow::Result<Outcome> {
     let mut say = |text: &str| context.say(text);
     let outcome = if let Some(preset) = &flags.vnode {
         let folder = tempfile_folder()?;

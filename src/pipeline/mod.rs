@@ -9,6 +9,7 @@ pub mod device;
 pub mod examine;
 pub mod full;
 pub mod interference;
+pub mod intervals;
 pub mod memory_model;
 pub mod sensor_character;
 pub mod sensors;

@@ -23,6 +23,7 @@
 //! ```
 
 mod cpu_time;
+mod intervals;
 mod listener;
 pub mod output;
 mod report;
@@ -31,6 +32,7 @@ mod schedule;
 mod scope;
 mod witness;
 
+pub use intervals::{IntervalRun, run_intervals};
 pub use listener::Listener;
 pub use output::{OutputError, OutputOptions, Written};
 use report::Cost;

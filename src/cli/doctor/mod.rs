@@ -13,9 +13,9 @@ pub(super) struct Options {
     #[command(flatten)]
     meter: meter::Options,
     #[command(flatten)]
-    sensors: sensor_character::Flags,
+    sensors: sensor_character::CharacteriseFlags,
     #[command(flatten)]
-    memory: memory_model::Flags,
+    memory: memory_model::MemoryFlags,
 }
 
 pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome> {
