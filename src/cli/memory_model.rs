@@ -43,8 +43,10 @@ pub(super) fn run(context: &Context, flags: &MemoryFlags) -> anyhow::Result<Outc
         error => error.into(),
     })?;
     let mut sensors = Sensors::of(&roots);
-    if sensors.measured.is_empty() {
-        context.say("no DRAM domain is measured here: the modelled series stands alone");
+    match (sensors.measured.is_empty(), &sensors.model) {
+        (true, Ok(_)) => context.say("no DRAM domain is measured here: the modelled series stands alone"),
+        (true, Err(_)) => context.say("no DRAM domain is measured here and there is no model: times alone"),
+        (false, _) => {}
     }
     let folder = context.globals.out.is_some().then(|| context.run_folder("memory-model")).transpose()?;
     let (clock, mut heap) = (RealClock::new(), Heap::default());

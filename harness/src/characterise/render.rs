@@ -36,7 +36,8 @@ fn line(
 
 /// An interval in the unit's prefix that fits, with the digits that its width leaves.
 fn scaled(interval: &Interval, unit: &str) -> String {
-    let size = interval.estimate.abs();
+    // The nudge keeps 0.99999999 m from being shown as 1000 u.
+    let size = interval.estimate.abs() * (1.0 + 1e-6);
     let (factor, prefix) = match size {
         s if s >= 1.0 => (1.0, ""),
         s if s >= 1e-3 => (1e3, "m"),
@@ -60,6 +61,7 @@ mod tests {
             |estimate, half: f64| Interval { estimate, low: estimate - half, high: estimate + half, level: 0.95, n: 9 };
         assert_eq!(scaled(&interval(0.100_21, 0.000_34), "s"), "100.21 ms [99.87, 100.55]");
         assert_eq!(scaled(&interval(2f64.powi(-14), 0.0), "J"), "61.0352 uJ [61.0352, 61.0352]");
+        assert_eq!(scaled(&interval(1e-3 - 1e-17, 0.0), "W"), "1.00000 mW [1.00000, 1.00000]");
         assert_eq!(scaled(&interval(1.5, 0.5), "s"), "1.50 s [1.00, 2.00]");
     }
 }
