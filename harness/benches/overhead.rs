@@ -118,7 +118,7 @@ fn thread_cpu_s() -> Option<f64> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` lives across the call and has the type that it fills.
     let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    (result == 0).then(|| time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9)
+    (result == 0).then_some(time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9)
 }
 
 fn line(what: &str, shares: &[f64], judged: bool) {

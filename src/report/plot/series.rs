@@ -2,7 +2,6 @@
 
 use super::axis::{Axis, Scale, Unit};
 use super::canvas::{self, Spec};
-use super::ink::Ink;
 use super::marker::{Fill, Mark};
 use super::{Entry, PlotError, standalone};
 use crate::report::value::{Estimate, Origin};
@@ -46,7 +45,12 @@ impl SeriesPlot {
         });
         let axes = (
             Axis::fit(&self.x.0, Unit::Prefixed(&self.x.1), Scale::Log, points().map(|(x, _)| *x)),
-            Axis::fit(&self.y.0, Unit::Prefixed(&self.y.1), if self.log_y { Scale::Log } else { Scale::Linear }, heights),
+            Axis::fit(
+                &self.y.0,
+                Unit::Prefixed(&self.y.1),
+                if self.log_y { Scale::Log } else { Scale::Linear },
+                heights,
+            ),
         );
         let (Some(x), Some(y)) = axes else { return Ok(None) };
         // The plot as a whole is what all of its lines are; single lines say the rest in the legend.
@@ -60,7 +64,7 @@ impl SeriesPlot {
                 let corners: Vec<(f64, f64)> = series.points.iter().map(|(x, y)| (*x, y.value())).collect();
                 pen.line(&corners, mark.ink(), 4)?;
                 for (x, y) in &series.points {
-                    pen.bars(Estimate::Single(*x), *y, Ink::Muted)?;
+                    pen.bars(Estimate::Single(*x), *y, mark.ink())?;
                     pen.mark(*x, y.value(), mark, fill(series.origin))?;
                 }
             }
