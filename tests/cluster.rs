@@ -29,7 +29,7 @@ fn machine(folder: &Path, name: &str) -> PathBuf {
 fn mpirun(folder: &Path, program: &[&str]) -> Output {
     let mut command = Command::new("mpirun");
     command.current_dir(folder).env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
-    command.args(["--oversubscribe", "--bind-to", "none"]);
+    command.env("ERGOMETER_STATE_DIR", folder.join("state")).args(["--oversubscribe", "--bind-to", "none"]);
     for (at, node) in ["alpha", "beta"].iter().enumerate() {
         if at > 0 {
             command.arg(":");
@@ -91,6 +91,46 @@ fn mpirun_sees_the_exit_code_of_the_command() {
     // It ends the others, which would have gone on for half a minute.
     assert_eq!(output.status.code(), Some(7), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("ended with exit code 7"), "{}", text(&output.stderr));
+}
+
+/// The rows of a results file.
+fn rows(path: &Path) -> Vec<ergometer::record::Row> {
+    ergometer::record::format::rows::read(path).unwrap()
+}
+
+#[test]
+fn mpirun_sweeps_the_same_plan_on_every_node() {
+    if skipped() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    script(folder.path());
+    fs::write(folder.path().join("plan.toml"), include_str!("plans/small.toml")).unwrap();
+    let sweep = ["sweep", "plan.toml", "--quiet", "--out"];
+    let state = ("ERGOMETER_STATE_DIR", folder.path().join("state"));
+    let alone =
+        Command::new(ERGOMETER).current_dir(folder.path()).env(state.0, &state.1).args(sweep).arg("one").output();
+    assert!(alone.unwrap().status.success());
+    let alone = rows(&folder.path().join("one/sweep.csv"));
+    let output = mpirun(folder.path(), &[&[ERGOMETER], &sweep[..], &["all"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let all = rows(&folder.path().join("all/sweep.csv"));
+    // Two nodes of two ranks are two sweeps, of the same slots in the same order.
+    assert_eq!(all.len(), 2 * alone.len());
+    for (node, device) in
+        [("alpha", format!("alpha/{}", alone[0].device)), ("beta", format!("beta/{}", alone[0].device))]
+    {
+        let of_node: Vec<_> = all.iter().filter(|row| row.device == device).collect();
+        let orders = |rows: &[&ergometer::record::Row]| rows.iter().map(|row| row.order).collect::<Vec<_>>();
+        assert_eq!(orders(&of_node), orders(&alone.iter().collect::<Vec<_>>()), "{node}");
+        assert!(folder.path().join("all").join(node).join("manifest.json").exists());
+    }
+    // Two virtual devices are two, not one twice.
+    let energies = |node: &str| all.iter().filter(|r| r.device.starts_with(node)).map(|r| r.energy).collect::<Vec<_>>();
+    assert_ne!(energies("alpha"), energies("beta"));
+    let table = Command::new(ERGOMETER).current_dir(folder.path()).args(["table", "all/sweep.csv"]).output().unwrap();
+    let table = text(&table.stdout);
+    assert!(table.contains("alpha/") && table.contains("beta/") && table.contains("VIRTUAL"), "{table}");
 }
 
 /// The example, where it was built.

@@ -3,9 +3,11 @@
 use super::context::{Context, Outcome, usage};
 use super::output;
 use super::progress::Watch;
+use crate::harness::cluster::Launch;
 use crate::harness::lease;
 use crate::harness::sweep::{Plan, dry_run};
 use crate::harness::vnode::Pace;
+use crate::pipeline::nodes::Job;
 use crate::pipeline::sweep::{self, Places, Target};
 use crate::pipeline::{Interrupted, Observer, examine};
 use crate::record::format::{json, rows};
@@ -34,6 +36,12 @@ pub(super) struct Options {
     /// Whether the virtual device takes as long as a real one would.
     #[arg(long, value_enum, default_value_t = PaceOption::Virtual)]
     pace: PaceOption,
+    /// Under mpirun or srun: the folder, seen by all nodes, in which the ranks find one another.
+    #[arg(long, value_name = "DIR")]
+    rendezvous: Option<PathBuf>,
+    /// Under mpirun or srun: this rank sweeps by itself.
+    #[arg(long)]
+    alone: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -84,45 +92,67 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         ));
     }
     let cpu = examine::cpu_model(&doctor);
-    let open = |state_file: &Path| -> anyhow::Result<Target> {
+    let open = |state_file: &Path, seed: u64| -> anyhow::Result<Target> {
         match &preset {
             Some(preset) => {
                 let pace = if options.pace == PaceOption::Real { Pace::Real } else { Pace::Virtual };
-                sweep::virtual_target(preset, state_file, plan.seed, pace)
+                sweep::virtual_target(preset, state_file, seed, pace)
             }
             None => sweep::real_target(&cpu),
         }
     };
     if options.dry_run {
         let scratch = std::env::temp_dir().join(format!("ergometer-dry-run-{}.json", std::process::id()));
-        let result = open(&scratch).and_then(|mut target| preview(context, &plan, &mut target));
+        let result = open(&scratch, plan.seed).and_then(|mut target| preview(context, &plan, &mut target));
         let _ = std::fs::remove_file(&scratch);
         return result;
     }
-    let folder = match &options.resume {
-        Some(folder) => folder.clone(),
-        None => context.run_folder("sweep")?,
+    let make = || options.resume.clone().map_or_else(|| context.run_folder("sweep"), Ok);
+    let launch = Launch::from_environment().filter(|_| !options.alone);
+    let job = launch.map(|launch| Job::join(&launch, options.rendezvous.as_deref())).transpose()?;
+    // On several nodes each has a folder in that of the whole.
+    let (whole, folder) = match &job {
+        Some(job) => job.folders(make)?,
+        None => make().map(|folder| (folder.clone(), folder))?,
     };
+    if let Some(job) = job.as_ref().filter(|job| !job.measures()) {
+        job.follow()?;
+        return Ok(Outcome::Done);
+    }
     let start = Start { plan: plan.text.clone(), plan_name: plan.name.clone(), vnode: preset.clone(), seed: plan.seed };
     let device = preset.clone().unwrap_or(cpu.clone());
     let mut manifest = context.manifest("sweep", vec![device], plan.text.clone());
     manifest.identity.seed = plan.seed;
     manifest = Manifest::new(manifest.identity, manifest.circumstances);
     json::write(&folder.join("start.json"), &start)?;
+    let number = job.as_ref().map_or(0, Job::number);
+    if number == 0 {
+        // By which `--resume` knows the folder of the whole.
+        json::write(&whole.join("start.json"), &start)?;
+    }
     json::write(&folder.join("manifest.json"), &manifest)?;
-    let mut target = open(&folder.join("vnode-state.json"))?;
+    let mut target = open(&folder.join("vnode-state.json"), plan.seed.wrapping_add(number))?;
     let places = Places { journal: folder.join("sweep.journal"), state_dir: lease::state_dir()? };
     let watch = Watch::new(context);
     watch.stage("sweeping");
-    let result = sweep::run(&plan, &mut target, &manifest.manifest_id, &places, &watch);
+    let result = match &job {
+        Some(job) => {
+            job.couple(&mut target);
+            let result = sweep::run(&plan, &mut target, &manifest.manifest_id, &places, &job.watch(&watch));
+            job.collect(result)
+        }
+        None => sweep::run(&plan, &mut target, &manifest.manifest_id, &places, &watch).map(Some),
+    };
     drop(watch);
     let outcome = match result {
         Err(error) if error.is::<Interrupted>() => {
-            bail!("{error}; go on with: ergometer sweep --resume {}", folder.display())
+            bail!("{error}; go on with: ergometer sweep --resume {}", whole.display())
         }
         other => other?,
     };
-    let file = folder.join("sweep.csv");
+    // Rank 0 of several has the rows of all.
+    let Some(outcome) = outcome else { return Ok(Outcome::Done) };
+    let file = whole.join("sweep.csv");
     rows::write(&file, &outcome.rows)?;
     if let Some(truth) = &target.truth {
         json::write(&folder.join("truth.json"), truth)?;

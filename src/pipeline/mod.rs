@@ -11,6 +11,7 @@ pub mod full;
 pub mod interference;
 pub mod intervals;
 pub mod memory_model;
+pub mod nodes;
 pub mod sensor_character;
 pub mod sensors;
 pub mod simulate;

@@ -10,6 +10,7 @@
 //! the default build needs none.
 
 mod alone;
+mod gate;
 pub mod launcher;
 mod meter;
 #[cfg(feature = "mpi")]
@@ -22,6 +23,7 @@ pub mod socket;
 pub mod threads;
 
 pub use alone::Alone;
+pub use gate::Gate;
 pub use launcher::Launch;
 pub use meter::{Meter, Window};
 pub use nodes::{NODE_NAME_VARIABLE, Node, NodeId, Nodes};
