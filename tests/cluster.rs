@@ -1,9 +1,10 @@
-//! The profiler and the library's meter under a real `mpirun`: four ranks on two nodes, which are named, and whose sensors
-//! are files that the commands themselves turn.
+//! The profiler, a sweep and the library's meter under a real `mpirun`: four ranks on two nodes, which are named, and whose
+//! sensors are files that the commands themselves turn.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 /// Why nothing can be run here, or `None`.
 fn skipped() -> bool {
@@ -27,6 +28,11 @@ fn machine(folder: &Path, name: &str) -> PathBuf {
 
 /// `mpirun` of four ranks: two on node alpha, two on node beta.
 fn mpirun(folder: &Path, program: &[&str]) -> Output {
+    mpirun_with(folder, &[], program)
+}
+
+/// As [`mpirun`], with environment variables for node beta.
+fn mpirun_with(folder: &Path, beta: &[(&str, &str)], program: &[&str]) -> Output {
     let mut command = Command::new("mpirun");
     command.current_dir(folder).env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
     command.env("ERGOMETER_STATE_DIR", folder.join("state")).args(["--oversubscribe", "--bind-to", "none"]);
@@ -36,6 +42,9 @@ fn mpirun(folder: &Path, program: &[&str]) -> Output {
         }
         command.args(["-np", "2", "-x", &format!("ERGOMETER_NODE_NAME={node}")]);
         command.args(["-x", &format!("ERGOMETER_SYS={}", folder.join(node).display())]);
+        for (name, value) in beta.iter().filter(|_| *node == "beta") {
+            command.args(["-x", &format!("{name}={value}")]);
+        }
         command.args(program);
     }
     command.output().unwrap()
@@ -131,6 +140,48 @@ fn mpirun_sweeps_the_same_plan_on_every_node() {
     let table = Command::new(ERGOMETER).current_dir(folder.path()).args(["table", "all/sweep.csv"]).output().unwrap();
     let table = text(&table.stdout);
     assert!(table.contains("alpha/") && table.contains("beta/") && table.contains("VIRTUAL"), "{table}");
+}
+
+/// True when the virtual A100 has its highest clock and cap.
+fn is_restored(state: &Path) -> bool {
+    let state: serde_json::Value = serde_json::from_str(&fs::read_to_string(state).unwrap()).unwrap();
+    let settings = &state["settings"];
+    let untouched = |name: &str, value: f64| settings[name].is_null() || settings[name] == value;
+    untouched("gpu_clock_hz", 1.41e9) && untouched("gpu_cap_w", 400.0)
+}
+
+#[test]
+fn a_node_that_is_killed_ends_the_sweep_of_all_and_it_goes_on_later() {
+    if skipped() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("plan.toml"), include_str!("plans/small.toml")).unwrap();
+    let sweep = [ERGOMETER, "--quiet", "sweep"];
+    let killed = [("ERGOMETER_KILL_AT", "after-write:3")];
+    let output = mpirun_with(folder.path(), &killed, &[&sweep[..], &["plan.toml", "--out", "all"]].concat());
+    assert!(!output.status.success());
+    let said = text(&output.stderr);
+    assert!(said.contains("the sweep ended on all nodes: rank 2"), "{said}");
+    // The others put their settings back themselves, the guardian of the killed one does so in its own time.
+    for node in ["alpha", "beta"] {
+        let start = Instant::now();
+        while !is_restored(&folder.path().join("all").join(node).join("vnode-state.json")) {
+            assert!(start.elapsed() < Duration::from_secs(60), "{node} is not as it was: {said}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    assert!(!folder.path().join("all/sweep.csv").exists());
+    let output = mpirun(folder.path(), &[&sweep[..], &["--resume", "all"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let all = rows(&folder.path().join("all/sweep.csv"));
+    let of =
+        |node: &str| all.iter().filter(|row| row.device.starts_with(node)).map(|row| row.order).collect::<Vec<_>>();
+    assert_eq!(of("alpha"), of("beta"));
+    // It is the sweep that nobody interrupted.
+    let whole = mpirun(folder.path(), &[&sweep[..], &["plan.toml", "--out", "whole"]].concat());
+    assert!(whole.status.success());
+    assert_eq!(all, rows(&folder.path().join("whole/sweep.csv")));
 }
 
 /// The example, where it was built.

@@ -86,7 +86,8 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         (false, Some(preset)) => Some(if preset.starts_with("vnode-") { preset } else { format!("vnode-{preset}") }),
         (false, None) => return Err(usage("the plan names no virtual device: choose one with --vnode")),
     };
-    if let Some(preset) = &preset {
+    let launch = Launch::from_environment().filter(|_| !options.alone);
+    if let Some(preset) = preset.as_ref().filter(|_| launch.as_ref().is_none_or(|launch| launch.rank == 0)) {
         context.say(format!(
             "{preset} is virtual: nothing of this machine is changed, and the results say nothing about real hardware"
         ));
@@ -108,7 +109,6 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         return result;
     }
     let make = || options.resume.clone().map_or_else(|| context.run_folder("sweep"), Ok);
-    let launch = Launch::from_environment().filter(|_| !options.alone);
     let job = launch.map(|launch| Job::join(&launch, options.rendezvous.as_deref())).transpose()?;
     // On several nodes each has a folder in that of the whole.
     let (whole, folder) = match &job {

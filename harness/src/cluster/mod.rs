@@ -2,7 +2,7 @@
 //! rank 0 adds up (table 3.7 of the thesis).
 //!
 //! Ranks come from one of four places behind the trait [`Ranks`]: an MPI communicator of the program that measures itself
-//! ([`mpi`], feature `mpi`), the launcher's environment and sockets ([`socket`], for `mpirun ergometer run -- CMD`),
+//! (`cluster::mpi`, feature `mpi`), the launcher's environment and sockets ([`socket`], for `mpirun ergometer run -- CMD`),
 //! threads of one process ([`threads`], for tests), or there is one only ([`Alone`]).
 //!
 //! The wrapper does not use MPI on purpose: what people profile are MPI programs, MPI may be initialised once a
