@@ -11,6 +11,7 @@
 //! - [`budget`]: the parts of an energy's uncertainty;
 //! - [`manifest`]: what must be known to repeat a run;
 //! - [`mod@format`]: reading and writing these, whole or not at all;
+//! - [`number`]: numbers as text;
 //! - [`stats`]: intervals and paired comparisons, used by every stage that states an uncertainty;
 //! - [`philox`]: the counter-based generator that CPU and GPU share, with its published test vectors.
 
@@ -20,6 +21,7 @@ pub mod format;
 pub mod kernel;
 pub mod manifest;
 pub mod measurement;
+pub mod number;
 pub mod philox;
 pub mod provenance;
 pub mod setting;

@@ -2,36 +2,7 @@
 
 use super::html::escape;
 use super::value::Estimate;
-
-/// Powers of a thousand with their prefixes, largest first.
-const PREFIXES: [(f64, &str); 9] =
-    [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p")];
-
-/// The power of a thousand that leaves one to three digits before the point, with its prefix.
-pub(super) fn prefix(value: f64) -> (f64, &'static str) {
-    let magnitude = value.abs();
-    if !magnitude.is_finite() || magnitude == 0.0 {
-        return (1.0, "");
-    }
-    // The nudge keeps 999.9999999 from being shown as 1000 of the smaller unit.
-    let largest = PREFIXES.into_iter().find(|(factor, _)| magnitude * (1.0 + 1e-9) >= *factor);
-    largest.unwrap_or((1e-12, "p"))
-}
-
-/// `value` with `digits` significant digits, without an exponent where that stays readable.
-pub(super) fn significant(value: f64, digits: usize) -> String {
-    if !value.is_finite() {
-        return "not a number".to_owned();
-    }
-    if value == 0.0 {
-        return "0".to_owned();
-    }
-    let exponent = value.abs().log10().floor() as i32;
-    if !(-4..9).contains(&exponent) {
-        return format!("{value:.*e}", digits.saturating_sub(1));
-    }
-    format!("{value:.*}", (digits as i32 - 1 - exponent).max(0) as usize)
-}
+pub(super) use ergometer_record::number::{prefix, significant};
 
 /// Decimals that show the half width to one digit, to two where it begins with 1 or 2, and no more than five significant
 /// digits of the largest number.
@@ -109,15 +80,6 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_leave_one_to_three_digits() {
-        for (value, expected) in [(1.5e-4, "µ"), (0.02, "m"), (1.0, ""), (999.0, ""), (1000.0, "k"), (0.0, "")] {
-            assert_eq!(prefix(value).1, expected, "{value}");
-        }
-        assert_eq!(prefix(1e-30).1, "p");
-        assert_eq!(prefix(f64::NAN), (1.0, ""));
-    }
-
-    #[test]
     fn digits_follow_the_uncertainty() {
         let text = estimate(interval(0.0123456, 0.01223, 0.01245), "s", Style::Prefixed);
         assert!(text.contains("12.35\u{a0}ms") && text.contains("[12.23, 12.45]"), "{text}");
@@ -136,12 +98,5 @@ mod tests {
     fn another_level_is_named() {
         let ninety = Interval { estimate: 2.0, low: 1.0, high: 3.0, level: 0.9, n: 5 };
         assert!(estimate(ninety.into(), "s", Style::Plain).contains("(90.0 %)"));
-    }
-
-    #[test]
-    fn significant_digits_stay_readable() {
-        for (value, expected) in [(1234.6, "1235"), (0.012345, "0.0123"), (0.0, "0"), (1.5e-7, "1.50e-7")] {
-            assert_eq!(significant(value, if value > 100.0 { 4 } else { 3 }), expected);
-        }
     }
 }

@@ -18,7 +18,7 @@ impl Accept {
     /// Everything; tables are labelled accordingly.
     pub const ALL: Self = Self { virtual_node: true, modelled: true };
 
-    fn accepts(self, provenance: Provenance) -> bool {
+    pub(super) fn accepts(self, provenance: Provenance) -> bool {
         match provenance {
             Provenance::Counter | Provenance::Integrated => true,
             Provenance::Virtual => self.virtual_node,
@@ -42,6 +42,11 @@ impl Cost {
     pub fn edp(&self) -> f64 {
         self.energy_j * self.time_s
     }
+
+    /// Energy times the square of time, in J s^2: it weighs time more, as where time is what users wait for.
+    pub fn ed2p(&self) -> f64 {
+        self.energy_j * self.time_s * self.time_s
+    }
 }
 
 /// One setting of one workload.
@@ -57,6 +62,8 @@ pub struct Point {
     pub verdicts: BTreeSet<Verdict>,
     /// Cost by block.
     pub blocks: BTreeMap<u32, Cost>,
+    /// Mean power of each component by block, in W; empty where only the sum is known.
+    pub powers: BTreeMap<Component, BTreeMap<u32, f64>>,
 }
 
 impl Point {
@@ -97,13 +104,7 @@ pub struct Device {
 impl Device {
     /// `VIRTUAL`, `MODELLED`, both, or nothing: stands in every title.
     pub fn label(&self) -> Option<&'static str> {
-        let has = |provenance| self.provenances.contains(&provenance);
-        match (has(Provenance::Virtual), has(Provenance::Modelled)) {
-            (true, true) => Some("VIRTUAL, partly MODELLED"),
-            (true, false) => Some("VIRTUAL"),
-            (false, true) => Some("partly MODELLED"),
-            (false, false) => None,
-        }
+        super::heading::label(&self.provenances)
     }
 }
 
@@ -171,13 +172,13 @@ fn workload(device: &mut Device, label: String, rows: &[&Row], accept: Accept) {
     let mut baseline = None;
     let mut points = Vec::new();
     for (setting, windows, verdicts) in settings {
-        let blocks = costs(device, &windows, accept);
+        let (blocks, powers) = costs(device, &windows, accept);
         if blocks.is_empty() {
             device.remarks.push(format!("{label} under {setting}: no energy that may stand here, left out"));
             continue;
         }
         let technique = setting.technique();
-        let point = Point { label: short(setting), setting: Some(setting.clone()), technique, verdicts, blocks };
+        let point = Point { label: short(setting), setting: Some(setting.clone()), technique, verdicts, blocks, powers };
         if setting.is_baseline() {
             baseline = Some(point);
         } else {
@@ -197,21 +198,38 @@ fn workload(device: &mut Device, label: String, rows: &[&Row], accept: Accept) {
     }
 }
 
-/// Cost by block: repeats averaged, components summed.
-fn costs(device: &mut Device, windows: &Windows<'_>, accept: Accept) -> BTreeMap<u32, Cost> {
+/// Power by component and block.
+type Powers = BTreeMap<Component, BTreeMap<u32, f64>>;
+
+/// Cost by block, and the powers behind it: repeats averaged, components summed.
+fn costs(device: &mut Device, windows: &Windows<'_>, accept: Accept) -> (BTreeMap<u32, Cost>, Powers) {
     let mut sums: BTreeMap<u32, (f64, f64, f64)> = BTreeMap::new();
+    let mut energies: BTreeMap<(Component, u32), f64> = BTreeMap::new();
     for ((block, _), rows) in windows {
         let used: Vec<&&Row> = rows.iter().filter(|row| !contained(row.component, rows)).collect();
-        let joules: Option<f64> =
-            used.iter().map(|row| row.energy.filter(|_| accept.accepts(row.provenance)).map(|energy| energy.0)).sum();
+        let joules: Option<Vec<f64>> =
+            used.iter().map(|row| row.energy.filter(|_| accept.accepts(row.provenance)).map(|energy| energy.0)).collect();
         // A sum with a hole is no sum: the window has no energy.
-        let (Some(joules), Some(first)) = (joules.filter(|j| *j > 0.0), used.first()) else { continue };
+        let (Some(joules), Some(first)) = (joules, used.first()) else { continue };
+        let sum_j: f64 = joules.iter().sum();
+        if sum_j <= 0.0 {
+            continue;
+        }
         device.provenances.extend(used.iter().map(|row| row.provenance));
         device.components.extend(used.iter().map(|row| row.component));
+        for (row, joules) in used.iter().zip(&joules) {
+            *energies.entry((row.component, *block)).or_default() += joules;
+        }
         let sum = sums.entry(*block).or_default();
-        *sum = (sum.0 + first.time.0, sum.1 + joules, sum.2 + 1.0);
+        *sum = (sum.0 + first.time.0, sum.1 + sum_j, sum.2 + 1.0);
     }
-    sums.into_iter().map(|(block, (t, e, n))| (block, Cost { time_s: t / n, energy_j: e / n })).collect()
+    let mut powers = Powers::new();
+    for ((component, block), joules) in energies {
+        let time_s = sums.get(&block).map_or(f64::NAN, |(time, ..)| *time);
+        powers.entry(component).or_default().insert(block, joules / time_s);
+    }
+    let costs = sums.into_iter().map(|(block, (t, e, n))| (block, Cost { time_s: t / n, energy_j: e / n }));
+    (costs.collect(), powers)
 }
 
 /// True when another component of the same window already contains this one's energy.

@@ -115,7 +115,7 @@ fn refusal(point: &Point) -> String {
 }
 
 /// Everything that Holm's procedure can't tell from the winner.
-fn tied(baseline: &Point, candidates: &[&Point], chosen: Option<&Point>) -> Vec<String> {
+pub(super) fn tied(baseline: &Point, candidates: &[&Point], chosen: Option<&Point>) -> Vec<String> {
     let winner = chosen.unwrap_or(baseline);
     let rivals: Vec<&Point> = std::iter::once(baseline)
         .chain(candidates.iter().copied())

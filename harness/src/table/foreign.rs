@@ -42,6 +42,7 @@ fn workload(label: &str, lines: &[&ForeignPoint], mapping: &Mapping) -> Result<W
                 // A foreign file makes no statement that could rule a setting out.
                 verdicts: BTreeSet::from([Verdict::Held]),
                 blocks: BTreeMap::new(),
+                powers: BTreeMap::new(),
             });
             points.len() - 1
         });

@@ -81,6 +81,8 @@ pub struct Choice {
     pub time: Ratio,
     /// Energy over the baseline's, likewise.
     pub energy: Ratio,
+    /// ED2P over the baseline's, likewise.
+    pub ed2p: Ratio,
 }
 
 /// Chooses the candidate with the least `score`, as a mean over blocks of its value relative to the baseline (1 for the
@@ -122,7 +124,7 @@ pub fn choose(
         let (base, new): (Vec<f64>, Vec<f64>) = pairs.iter().map(|(b, n)| (metric(b), metric(n))).unzip();
         Ratio::of(&base, &new)
     };
-    Some(Choice { chosen, edp: of(Cost::edp)?, time: of(|c| c.time_s)?, energy: of(|c| c.energy_j)? })
+    Some(Choice { chosen, edp: of(Cost::edp)?, time: of(|c| c.time_s)?, energy: of(|c| c.energy_j)?, ed2p: of(Cost::ed2p)? })
 }
 
 /// Geometric mean of a metric relative to the baseline over the given blocks.

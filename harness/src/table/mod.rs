@@ -11,11 +11,15 @@ pub mod compare;
 pub mod data;
 pub mod edp;
 pub mod foreign;
+pub mod frameworks;
+pub mod front;
 pub mod gain;
 mod grid;
+mod heading;
 pub mod idle;
 pub mod nodes;
 mod pareto;
+pub mod powers;
 pub mod render;
 #[cfg(test)]
 mod tests;
