@@ -44,6 +44,10 @@ pub(super) struct Options {
     /// Short windows and fewer sizes.
     #[arg(long)]
     quick: bool,
+    /// Every tier, threads in powers of two, one size a kernel, and idle windows with sleeping threads: the rows of thesis
+    /// tables 3.14 to 3.16, which `ergometer table --layout simd`, `threads` and `idle-threads` print.
+    #[arg(long)]
+    paradigms: bool,
 }
 
 pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome> {
@@ -55,8 +59,8 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
 
 /// A card or the virtual node.
 fn other(context: &Context, options: &Options) -> anyhow::Result<Outcome> {
-    if !options.isa.is_empty() || !options.threads.is_empty() {
-        return Err(usage("--isa and --threads are for the CPU"));
+    if !options.isa.is_empty() || !options.threads.is_empty() || options.paradigms {
+        return Err(usage("--isa, --threads and --paradigms are for the CPU"));
     }
     let mut specs = device::specs(&options.kernels, options.precision)?;
     if let Some(size) = options.size {
@@ -134,8 +138,14 @@ fn finish(
 
 fn cpu(context: &Context, options: Options) -> anyhow::Result<Outcome> {
     let topology = Topology::detect()?;
-    let mut settings = characterise::defaults(&topology, options.quick);
-    if !options.kernels.is_empty() {
+    let mut settings = if options.paradigms {
+        characterise::paradigms(&topology, options.quick)
+    } else {
+        characterise::defaults(&topology, options.quick)
+    };
+    if options.paradigms && !options.kernels.is_empty() {
+        settings.kernels.clone_from(&options.kernels);
+    } else if !options.kernels.is_empty() {
         // The peaks are measured in the same run, so that shares mean something.
         settings.kernels.retain(|kernel| kernel.is_probe());
         settings.kernels.extend(options.kernels.iter().filter(|kernel| !kernel.is_probe()));

@@ -3,10 +3,16 @@
 use super::context::{Context, Outcome, usage};
 use super::output;
 use crate::harness::cluster;
-use crate::harness::table::{Accept, EdpTable, budget, edp_tables, foreign, idle, nodes, render, thesis};
+use crate::harness::table::paradigm::Paradigm;
+use crate::harness::table::{
+    Accept, Grid, Render, budget, edp_tables, foreign, frameworks, front, gather, idle, idle_threads, nodes, paradigm,
+    powers, render, thesis,
+};
+use crate::pipeline::{figures, tables};
+use crate::record::Row;
 use crate::record::format::{foreign as format, rows};
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Options of `ergometer table`.
 #[derive(Debug, Args)]
@@ -23,7 +29,11 @@ pub(super) struct Options {
     /// Which table.
     #[arg(long, value_enum, default_value_t = Layout::Edp)]
     layout: Layout,
-    /// The printed gains of thesis tables 3.19 to 3.24 beside those that follow from its powers, every difference shown.
+    /// Write every figure that the results have something for as an SVG file into this folder, instead of a table: EDP
+    /// against time, power against setting, EDP against cap, gain by technique, bandwidth and power against threads.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["thesis", "mapping"])]
+    figures: Option<PathBuf>,
+    /// The thesis' own numbers of chapter 3 held against one another: printed beside recomputed, every difference shown.
     #[arg(long)]
     thesis: bool,
     /// Let energies of models (the DRAM model) count, labelled.
@@ -38,8 +48,20 @@ pub(super) struct Options {
 enum Layout {
     /// Best EDP gain, time change and setting per technique (thesis tables 3.19 to 3.24).
     Edp,
+    /// Settings that no other beats in time and energy, with the sweet spot (least EDP) and the least ED2P.
+    Front,
+    /// Power of each component as found and at each technique's least EDP (thesis tables 3.25 to 3.27).
+    Powers,
     /// Idle power and energy over time with the regression (thesis table 3.13).
     Idle,
+    /// Idle power and energy by length of sleep and sleeping threads (thesis table 3.14).
+    IdleThreads,
+    /// Time, energy and gains by code version (thesis table 3.15).
+    Simd,
+    /// Time, energy and gains by number of threads (thesis table 3.16).
+    Threads,
+    /// Time, energy and power of card and host by what ran the kernel (thesis table 3.17).
+    Frameworks,
     /// Where the uncertainty of each energy comes from: quantisation, update period, gain, scatter, idle subtraction.
     Budget,
     /// Energy by node, from what `ergometer run --nodes FILE` wrote (thesis tables 3.7 to 3.10).
@@ -56,57 +78,82 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     if options.layout == Layout::Nodes {
         return by_node(context, &options.results, render);
     }
-    let mut text = String::new();
-    let mut add = |rendered: String| {
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(&rendered);
-    };
-    let mut tables: Vec<EdpTable> = Vec::new();
+    let accept = Accept { virtual_node: !options.no_virtual, modelled: options.with_modelled };
     if let Some(mapping) = &options.mapping {
         let mapping = format::read_mapping(mapping)?;
+        let mut found = Vec::new();
         for file in &options.results {
-            let points = format::read(file, &mapping)?;
-            let name =
-                file.file_name().map_or_else(|| file.display().to_string(), |n| n.to_string_lossy().into_owned());
-            tables.push(foreign::table(&name, &points, &mapping)?);
+            found.push(foreign::table(&file_name(file), &format::read(file, &mapping)?, &mapping)?);
         }
-    } else {
-        let mut all = Vec::new();
-        for file in &options.results {
-            all.extend(rows::read(file)?);
-        }
-        match options.layout {
-            Layout::Idle => {
-                let found = idle::tables(&all);
-                if found.is_empty() {
-                    return Err(usage(
-                        "the results hold no idle windows with an energy: give the plan an [idle] section",
-                    ));
-                }
-                found.iter().for_each(|table| add(render.render(&table.grid())));
-            }
-            // Has rows of its own and was printed above.
-            Layout::Nodes => {}
-            Layout::Budget => add(render.render(&budget::grid(&budget::budgets(&all)))),
-            Layout::Edp => {
-                let accept = Accept { virtual_node: !options.no_virtual, modelled: options.with_modelled };
-                tables = edp_tables(&all, accept)?;
-            }
-        }
+        return edp(context, &found, render);
     }
+    let mut all = Vec::new();
+    for file in &options.results {
+        all.extend(rows::read(file)?);
+    }
+    if let Some(folder) = &options.figures {
+        return draw(context, &all, folder);
+    }
+    if options.layout == Layout::Edp {
+        return edp(context, &edp_tables(&all, accept)?, render);
+    }
+    let grids = grids(options.layout, &all, accept, render)?;
     if context.globals.json {
-        output::json(&tables.iter().map(crate::pipeline::tables::as_json).collect::<Vec<_>>())?;
-        return Ok(Outcome::Done);
+        output::json(&grids.iter().map(tables::grid_as_json).collect::<Vec<_>>())?;
+    } else {
+        output::text(&grids.iter().map(|grid| render.render(grid)).collect::<Vec<_>>().join("\n"))?;
     }
-    tables.iter().for_each(|table| add(table.render(render)));
-    output::text(&text)?;
     Ok(Outcome::Done)
 }
 
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+fn edp(context: &Context, found: &[crate::harness::table::EdpTable], render: &dyn Render) -> anyhow::Result<Outcome> {
+    if context.globals.json {
+        output::json(&found.iter().map(tables::as_json).collect::<Vec<_>>())?;
+    } else {
+        output::text(&found.iter().map(|table| table.render(render)).collect::<Vec<_>>().join("\n"))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The tables of a layout: the thesis' for people, one line a value for programs.
+fn grids(layout: Layout, all: &[Row], accept: Accept, render: &dyn Render) -> anyhow::Result<Vec<Grid>> {
+    let programs = render.for_programs();
+    let by = |paradigm| -> anyhow::Result<Vec<Grid>> {
+        let found = paradigm::tables(all, paradigm, accept)?;
+        Ok(found.iter().map(|table| if programs { table.flat_grid() } else { table.grid() }).collect())
+    };
+    Ok(match layout {
+        // Printed by `edp`, which has a JSON form of its own.
+        Layout::Edp => {
+            edp_tables(all, accept)?.iter().map(|t| if programs { t.flat_grid() } else { t.grid() }).collect()
+        }
+        Layout::Front => gather(all, accept)?.iter().map(front::grid).collect(),
+        Layout::Powers => {
+            let found: Vec<_> = gather(all, accept)?.iter().map(powers::table).collect();
+            found.iter().map(|table| if programs { table.flat_grid() } else { table.grid() }).collect()
+        }
+        Layout::Idle => some(idle::tables(all).iter().map(idle::IdleTable::grid).collect(), NO_IDLE)?,
+        Layout::IdleThreads => {
+            some(idle_threads::tables(all).iter().map(idle_threads::IdleThreads::grid).collect(), NO_SLEEPERS)?
+        }
+        Layout::Simd => by(Paradigm::Simd)?,
+        Layout::Threads => by(Paradigm::Threads)?,
+        Layout::Frameworks => {
+            let table = frameworks::table(all, accept)?;
+            vec![if programs { table.flat_grid() } else { table.grid() }]
+        }
+        Layout::Budget => vec![budget::grid(&budget::budgets(all))],
+        // Has rows of its own and was printed above.
+        Layout::Nodes => Vec::new(),
+    })
+}
+
 /// Energies by node have rows of their own.
-fn by_node(context: &Context, files: &[PathBuf], render: &dyn render::Render) -> anyhow::Result<Outcome> {
+fn by_node(context: &Context, files: &[PathBuf], render: &dyn Render) -> anyhow::Result<Outcome> {
     let mut all = Vec::new();
     for file in files {
         all.extend(cluster::rows::read(file)?);
@@ -116,6 +163,31 @@ fn by_node(context: &Context, files: &[PathBuf], render: &dyn render::Render) ->
     } else {
         let tables: Vec<String> = nodes::tables(&all).iter().map(|table| render.render(table)).collect();
         output::text(&tables.join("\n"))?;
+    }
+    Ok(Outcome::Done)
+}
+
+const NO_IDLE: &str = "the results hold no idle windows with an energy: give the plan an [idle] section";
+const NO_SLEEPERS: &str = "the results hold no idle windows with several numbers of sleeping threads and an energy: take \
+                           them with `ergometer bench --paradigms` on a machine whose energy can be read";
+
+fn some(grids: Vec<Grid>, missing: &str) -> anyhow::Result<Vec<Grid>> {
+    if grids.is_empty() { Err(usage(missing)) } else { Ok(grids) }
+}
+
+/// Writes the figures and names them.
+fn draw(context: &Context, all: &[Row], folder: &Path) -> anyhow::Result<Outcome> {
+    let written = figures::write(all, folder)?;
+    if written.is_empty() {
+        return Err(usage(
+            "the results have nothing to draw: a sweep with energies gives EDP and power, a bench with several numbers of \
+             threads gives bandwidth",
+        ));
+    }
+    if context.globals.json {
+        output::json(&written)?;
+    } else {
+        output::text(&written.iter().map(|path| format!("{}\n", path.display())).collect::<String>())?;
     }
     Ok(Outcome::Done)
 }

@@ -29,6 +29,30 @@ pub struct Options {
     pub repeats: u32,
     /// Shorter windows and fewer sizes.
     pub quick: bool,
+    /// One size a kernel; every tier on the first number of threads and the first and last tier on every number; idle
+    /// windows with as many sleeping threads before and after: what tables 3.14 to 3.16 of the thesis are made of.
+    pub paradigms: bool,
+}
+
+impl Options {
+    /// The passes over the kernels, in order.
+    pub fn configurations(&self) -> Vec<Configuration> {
+        let all = self
+            .tiers
+            .iter()
+            .flat_map(|&tier| self.threads.iter().map(move |&threads| Configuration { tier, threads }));
+        let ends = [self.tiers.first(), self.tiers.last()];
+        let wanted = |c: &Configuration| {
+            !self.paradigms || Some(&c.threads) == self.threads.first() || ends.contains(&Some(&c.tier))
+        };
+        all.filter(wanted).collect()
+    }
+
+    /// Lengths of idle windows (table 3.14 goes to 8 s).
+    fn idle_lengths(&self) -> Vec<Seconds> {
+        let lengths: &[f64] = if self.quick { &[0.25, 0.5, 1.0] } else { &[1.0, 2.0, 4.0] };
+        lengths.iter().copied().map(Seconds).collect()
+    }
 }
 
 /// One pass over the kernels: a tier on a number of threads.
@@ -72,6 +96,22 @@ pub fn defaults(topology: &Topology, quick: bool) -> Options {
         size: None,
         repeats: if quick { 3 } else { 5 },
         quick,
+        paradigms: false,
+    }
+}
+
+/// The options for tables 3.14 to 3.16 of the thesis: every kernel and every tier that this CPU has, threads in powers of two
+/// up to its cores.
+pub fn paradigms(topology: &Topology, quick: bool) -> Options {
+    let cores = topology.cores().len().max(1);
+    let mut threads: Vec<usize> = std::iter::successors(Some(1), |n| Some(2 * n)).take_while(|n| *n < cores).collect();
+    threads.push(cores);
+    Options {
+        kernels: Kernel::ALL.to_vec(),
+        tiers: Tier::available().to_vec(),
+        threads,
+        paradigms: true,
+        ..defaults(topology, quick)
     }
 }
 
@@ -89,15 +129,15 @@ pub fn characterise(
     parts: Option<&Path>,
     observer: &dyn Observer,
 ) -> anyhow::Result<Outcome> {
-    let configurations: Vec<Configuration> = options
-        .tiers
-        .iter()
-        .flat_map(|&tier| options.threads.iter().map(move |&threads| Configuration { tier, threads }))
-        .collect();
+    let configurations = options.configurations();
     let plans: Vec<Vec<KernelSpec>> = configurations.iter().map(|c| specs(options, c.tier, topology)).collect();
     let total = plans.iter().map(Vec::len).sum::<usize>() as u64;
     let mut outcome = Outcome::default();
     let mut done = 0;
+    if options.paradigms {
+        observer.progress(0, total, "idle windows");
+        outcome.add(idle(options, 0, device, topology)?, manifest_id);
+    }
     for (configuration, plan) in configurations.iter().zip(&plans) {
         let file = parts.map(|folder| folder.join(format!("{configuration}.csv")));
         if let Some(file) = file.as_ref().filter(|file| file.exists()) {
@@ -112,10 +152,7 @@ pub fn characterise(
                 let kept = "finished configurations are kept".to_owned();
                 return Err(Interrupted { stage: "the characterisation".to_owned(), kept }.into());
             }
-            for row in &mut part.rows {
-                row.manifest_id = manifest_id.to_owned();
-                row.order += outcome.rows.iter().map(|r| r.order + 1).max().unwrap_or(0);
-            }
+            number(&mut part.rows, &outcome.rows, manifest_id);
             if let Some(file) = &file {
                 rows::write(file, &part.rows)?;
             }
@@ -132,8 +169,48 @@ pub fn characterise(
         }
         done += plan.len() as u64;
     }
+    if options.paradigms {
+        observer.progress(total, total, "idle windows");
+        outcome.add(idle(options, 1, device, topology)?, manifest_id);
+    }
     observer.progress(total, total, "done");
     Ok(outcome)
+}
+
+/// Gives rows their run and their place after those that are there.
+fn number(rows: &mut [Row], before: &[Row], manifest_id: &str) {
+    let first = before.iter().map(|row| row.order + 1).max().unwrap_or(0);
+    for row in rows {
+        row.manifest_id = manifest_id.to_owned();
+        row.order += first;
+    }
+}
+
+impl Outcome {
+    fn add(&mut self, mut rows: Vec<Row>, manifest_id: &str) {
+        number(&mut rows, &self.rows, manifest_id);
+        self.rows.extend(rows);
+    }
+}
+
+/// Idle windows with sleeping threads; none where no sensor gives an energy to subtract.
+fn idle(options: &Options, block: u32, device: &str, topology: &Topology) -> anyhow::Result<Vec<Row>> {
+    let mut rig = rig(Configuration { tier: Tier::Scalar, threads: 1 }, device, topology)?;
+    if rig.sensors.is_empty() {
+        return Ok(Vec::new());
+    }
+    let threads: Vec<u32> = options.threads.iter().filter_map(|&n| u32::try_from(n).ok()).collect();
+    window::sleep(&mut rig, &options.idle_lengths(), &threads, block, &window::Options::quick())
+        .context("the idle windows failed")
+}
+
+/// The CPU with its sensors.
+fn rig(c: Configuration, device: &str, topology: &Topology) -> anyhow::Result<Rig> {
+    let pool = Arc::new(Pool::new(topology, Some(c.threads))?);
+    let mut selection = select(sensor::probe(&Roots::system()));
+    // Kernels run on the CPU: cards beside it are not theirs.
+    selection.retain(|info| info.component.domain != crate::record::measurement::Domain::Gpu);
+    Ok(Rig::new(Box::new(CpuExecutor::new(c.tier, pool, device)), selection))
 }
 
 fn one(
@@ -144,12 +221,7 @@ fn one(
     topology: &Topology,
     go_on: &mut dyn FnMut(&KernelSpec) -> bool,
 ) -> anyhow::Result<Outcome> {
-    let Configuration { tier, threads } = configuration;
-    let pool = Arc::new(Pool::new(topology, Some(threads))?);
-    let mut selection = select(sensor::probe(&Roots::system()));
-    // Kernels run on the CPU: cards beside it are not theirs.
-    selection.retain(|info| info.component.domain != crate::record::measurement::Domain::Gpu);
-    let mut rig = Rig::new(Box::new(CpuExecutor::new(tier, pool, device)), selection);
+    let mut rig = rig(configuration, device, topology)?;
     let mut windows = window::Options::quick();
     windows.least_time = Seconds(if options.quick { 0.02 } else { 0.08 });
     windows.longest_warm_up = Seconds(if options.quick { 0.05 } else { 0.25 });
@@ -200,6 +272,10 @@ fn specs(options: &Options, tier: Tier, topology: &Topology) -> Vec<KernelSpec> 
     for &kernel in &options.kernels {
         let sizes: Vec<Size> = match (options.size, kernel) {
             (Some(size), _) => vec![size],
+            // The same for every tier, or there is nothing to compare.
+            (None, Kernel::Gemm) if options.paradigms => vec![Size::square(if options.quick { 128 } else { 512 })],
+            (None, Kernel::MonteCarlo) if options.paradigms => vec![Size::Samples { samples: 1 << 22 }],
+            (None, _) if options.paradigms => vec![KernelSpec::size_for(kernel, options.precision, memory)],
             // Arithmetic, not footprint, is the extent of these.
             (None, Kernel::Gemm) => gemm_sizes(options, tier),
             (None, Kernel::MonteCarlo) => counts(options, tier, 20).map(|samples| Size::Samples { samples }).collect(),

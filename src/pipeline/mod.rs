@@ -7,6 +7,7 @@ pub mod calibrate;
 pub mod characterise;
 pub mod device;
 pub mod examine;
+pub mod figures;
 pub mod full;
 pub mod interference;
 pub mod intervals;

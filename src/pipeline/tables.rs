@@ -1,8 +1,8 @@
-//! EDP tables as JSON documents, for `--json`.
+//! Tables as JSON documents, for `--json`.
 
-use crate::harness::table::EdpTable;
 use crate::harness::table::edp::EdpCell;
 use crate::harness::table::gain::Ratio;
+use crate::harness::table::{EdpTable, Grid};
 use serde_json::{Value, json};
 
 /// One table.
@@ -34,4 +34,12 @@ fn as_cell(cell: &EdpCell) -> Value {
         "p_holm": cell.p_holm,
         "not_credited": cell.not_credited,
     })
+}
+
+/// Any other table: its title, notes and rows by the names of the columns.
+pub fn grid_as_json(grid: &Grid) -> Value {
+    let row = |cells: &Vec<String>| -> serde_json::Map<String, Value> {
+        grid.columns.iter().cloned().zip(cells.iter().map(|cell| Value::String(cell.clone()))).collect()
+    };
+    json!({ "title": grid.title, "rows": grid.rows.iter().map(row).collect::<Vec<_>>(), "notes": grid.notes })
 }

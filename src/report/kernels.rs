@@ -5,7 +5,10 @@ use super::html::{Cell, Reasons, Table, banner, escape, figure, warning_badge};
 use super::number::{Style, bare, estimate, significant};
 use super::plot::PlotError;
 use super::plot::roofline::{self, Roof, Spot};
+use super::plot::scaling::{self, Quantity};
+use super::sweep::Figure;
 use super::value::{Energy, Estimate, Origin};
+use ergometer_record::measurement::Domain;
 use ergometer_record::{Component, Interval, KernelSpec, Precision};
 use serde::{Deserialize, Serialize};
 
@@ -143,6 +146,27 @@ impl Characterisation {
             Some(Roof { label, gflops, gbps, all_threads: threads == self.all_threads })
         };
         keys.into_iter().filter_map(roof).collect()
+    }
+
+    /// Bandwidth and power against the number of threads (thesis figures 3.4 and 3.5), where there were several.
+    ///
+    /// # Errors
+    /// The plotting library fails.
+    pub fn figures(&self, id: &str) -> Result<Vec<Figure>, PlotError> {
+        let mut figures = Vec::new();
+        for tier in scaling::tiers(self) {
+            for (name, quantity) in [
+                ("bandwidth", Quantity::Bandwidth),
+                ("power", Quantity::Power(Domain::Package)),
+                ("memory-power", Quantity::Power(Domain::Dram)),
+            ] {
+                let name = format!("{name}-threads-{tier}");
+                let plot = scaling::plot(&format!("{id}-{name}"), self, tier, quantity)?;
+                figures.push(Figure { name, note: "Least bytes over time, or energy over time.", plot });
+            }
+        }
+        figures.retain(|figure| figure.plot.is_drawn());
+        Ok(figures)
     }
 
     fn peak_table(&self) -> String {

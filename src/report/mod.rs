@@ -20,11 +20,12 @@ mod value;
 pub use calibration::{Calibration, ErrorRow, Parameter, Prediction, Quantity};
 pub use doctor::{Check, Doctor, State};
 pub use kernels::{Characterisation, ComponentEnergy, KernelRow, Peak, PeakKind, Share};
+pub use plot::Plot;
 pub use plot::PlotError;
 pub use plot::series::{Series, SeriesPlot};
 pub use provenance::{FileEntry, Footer, ManifestEntry, Statement};
 pub use simulation::{Metric, PolicyRow, Scenario};
-pub use sweep::{Gain, IdleModel, Sweep, SweepPoint, SweptKernel};
+pub use sweep::{Figure, Gain, IdleModel, PointPower, Sweep, SweepPoint, SweptKernel};
 pub use value::{Energy, Estimate, Origin};
 
 use ergometer_record::files::{self, FileError};

@@ -5,7 +5,7 @@ use super::plot::PlotError;
 use super::value::Origin;
 use super::{Report, Section};
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(include_str!("plot/colours.css"), include_str!("style.css"));
 
 /// How the generator tag begins; [`super::may_replace`] looks for it.
 pub(super) const MARKER: &str = "<meta name=\"generator\" content=\"ergometer ";

@@ -3,9 +3,10 @@
 use super::Section;
 use super::html::{Cell, Table, banner, escape, figure, notes, warning_badge};
 use super::number::{Style, bare, estimate};
-use super::plot::{PlotError, edp};
+use super::plot::{Plot, PlotError, caps, edp, gains, power};
 use super::value::{Estimate, Origin};
-use ergometer_record::{Setting, Technique, Verdict};
+use crate::harness::table::{least_product, pareto_front};
+use ergometer_record::{Component, KernelSpec, Setting, Technique, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// One sweep of kernels over the settings of one device.
@@ -41,6 +42,9 @@ pub struct IdleModel {
 pub struct SweptKernel {
     /// Kernel and size, such as "gemm m=4096,n=4096,k=4096 f32".
     pub name: String,
+    /// The kernel, where it is one of ours.
+    #[serde(default)]
+    pub spec: Option<KernelSpec>,
     /// One point per setting, the baseline among them.
     pub points: Vec<SweepPoint>,
     /// The best setting of each technique.
@@ -60,6 +64,18 @@ pub struct SweepPoint {
     pub energy_j: Estimate,
     /// Joule-seconds per execution.
     pub edp_js: Estimate,
+    /// Mean power by component; empty where only the sum is known.
+    #[serde(default)]
+    pub powers: Vec<PointPower>,
+}
+
+/// Mean power of one component at one setting.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PointPower {
+    /// Which, such as `gpu:0`.
+    pub component: Component,
+    /// In W.
+    pub watts: Estimate,
 }
 
 /// What one technique gains for one kernel.
@@ -77,7 +93,88 @@ pub struct Gain {
     pub tied: Vec<Setting>,
 }
 
+impl SweptKernel {
+    /// What plots tell apart by colour: kernel and precision; sizes share it.
+    pub(super) fn group(&self) -> String {
+        self.spec.map_or_else(|| self.name.clone(), |spec| format!("{} {}", spec.kernel, spec.precision))
+    }
+}
+
+impl SweptKernel {
+    /// Each point's place among the settings that held: on the Pareto front of time and energy, the sweet spot (least EDP),
+    /// the least ED2P.
+    fn marks(&self) -> Vec<String> {
+        let held: Vec<usize> = (0..self.points.len()).filter(|i| self.points[*i].verdict.credits_gain()).collect();
+        let costs: Vec<(f64, f64)> =
+            held.iter().map(|i| (self.points[*i].time_s.value(), self.points[*i].energy_j.value())).collect();
+        let mut marks = vec![Vec::new(); self.points.len()];
+        let mut mark = |at: Option<usize>, word: &'static str| {
+            if let Some(words) = at.and_then(|at| held.get(at)).and_then(|index| marks.get_mut(*index)) {
+                words.push(word);
+            }
+        };
+        for at in pareto_front(&costs) {
+            mark(Some(at), "Pareto front");
+        }
+        mark(least_product(&costs, 1.0), "least EDP");
+        mark(least_product(&costs, 2.0), "least ED2P");
+        marks.into_iter().map(|words| words.join(", ")).collect()
+    }
+}
+
+/// The groups of a sweep's kernels, in the order of their first appearance.
+pub(super) fn groups(sweep: &Sweep) -> Vec<String> {
+    let mut groups: Vec<String> = Vec::new();
+    for kernel in &sweep.kernels {
+        let group = kernel.group();
+        if !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    groups
+}
+
+/// One figure of a sweep.
+pub struct Figure {
+    /// Ends the file's name, such as `power-dvfs`.
+    pub name: String,
+    /// How to read it.
+    pub note: &'static str,
+    /// The plot.
+    pub plot: Plot,
+}
+
 impl Sweep {
+    /// Every figure that has something to show: EDP against time (thesis figures 3.7 to 3.12), power against the setting by
+    /// technique (3.13 to 3.15), EDP against the cap (6.5), mean gain by technique (6.6). `id` is unique on the page.
+    ///
+    /// # Errors
+    /// The plotting library fails.
+    pub fn figures(&self, id: &str) -> Result<Vec<Figure>, PlotError> {
+        let mut figures = vec![Figure {
+            name: "edp-time".into(),
+            note: "Relative to the machine as found; left is faster, down is less EDP; logarithmic axes.",
+            plot: edp::plot(&format!("{id}-edp"), self)?,
+        }];
+        for technique in [Technique::Dvfs, Technique::PowerCap, Technique::Governor] {
+            let name = format!("power-{}", technique.heading().to_lowercase());
+            let plot = power::plot(&format!("{id}-{name}"), self, technique)?;
+            figures.push(Figure { name, note: "Mean power while the kernel runs; bars are 95 % intervals.", plot });
+        }
+        figures.push(Figure {
+            name: "edp-cap".into(),
+            note: "Relative to the machine as found; logarithmic EDP.",
+            plot: caps::plot(&format!("{id}-caps"), self)?,
+        });
+        figures.push(Figure {
+            name: "gain-technique".into(),
+            note: "Up is less EDP; each workload's best setting, judged on blocks that did not choose it.",
+            plot: gains::plot(&format!("{id}-gains"), self)?,
+        });
+        figures.retain(|figure| figure.plot.is_drawn());
+        Ok(figures)
+    }
+
     fn gain_table(&self) -> String {
         let caption = format!("Best EDP gain per technique{}", warning_badge(self.origin));
         let headings = ["Technique", ">EDP gain", ">Time change", "Setting", "Tied with"];
@@ -108,15 +205,19 @@ impl Sweep {
 
     fn point_table(&self, kernel: &SweptKernel) -> String {
         let caption = format!("{}{}", escape(&kernel.name), warning_badge(self.origin));
-        let headings = ["Setting", "Verdict", ">Time per execution", ">Energy per execution", ">EDP"];
+        let headings = ["Setting", "Verdict", ">Time per execution", ">Energy per execution", ">EDP", ">ED2P", "Mark"];
+        let marks = kernel.marks();
         let mut table = Table::new(caption, &headings);
-        for point in &kernel.points {
+        for (point, mark) in kernel.points.iter().zip(marks) {
+            let ed2p = point.edp_js.value() * point.time_s.value();
             table.row(vec![
                 Cell::text(point.setting.to_string()),
                 Cell::text(point.verdict.name()),
                 Cell::html(estimate(point.time_s, "s", Style::Prefixed)).right(),
                 Cell::html(estimate(point.energy_j, "J", Style::Prefixed)).right(),
                 Cell::html(estimate(point.edp_js, "J\u{b7}s", Style::Prefixed)).right(),
+                Cell::html(bare(ed2p, "J\u{b7}s\u{b2}", 4)).right(),
+                Cell::text(mark),
             ]);
         }
         table.finish()
@@ -149,14 +250,9 @@ impl Section for Vec<Sweep> {
             out.push_str(&sweep.gain_table());
             out.push_str(&notes(&sweep.notes));
             out.push_str("<div class=\"grid\">\n");
-            for (j, kernel) in sweep.kernels.iter().enumerate() {
-                let plot = edp::plot(&format!("edp{i}-{j}"), &kernel.name, sweep.origin, &kernel.points)?;
-                let title = format!("{}{}", escape(&kernel.name), warning_badge(sweep.origin));
-                out.push_str(&figure(
-                    &title,
-                    &plot,
-                    "Left is faster, down is less EDP; logarithmic axes; bars are 95 % intervals.",
-                ));
+            for drawn in sweep.figures(&format!("sweep{i}"))? {
+                let title = format!("{}{}", escape(drawn.plot.title()), warning_badge(sweep.origin));
+                out.push_str(&figure(&title, &drawn.plot.html(), drawn.note));
             }
             out.push_str("</div>\n<details><summary>Every setting with time, energy and EDP</summary>\n");
             for kernel in &sweep.kernels {
@@ -189,8 +285,15 @@ mod tests {
             time_s: Estimate::Single(1.0),
             energy_j: Estimate::Single(2.0),
             edp_js: Estimate::Single(2.0),
+            powers: Vec::new(),
         };
-        let kernels = vec![SweptKernel { name: "gemm".into(), points: vec![point], gains: vec![gain.clone(), gain] }];
+        let faster = SweepPoint { setting: clock(1005.0), verdict: Verdict::Held, ..point.clone() };
+        let kernels = vec![SweptKernel {
+            name: "gemm".into(),
+            spec: None,
+            points: vec![point, faster],
+            gains: vec![gain.clone(), gain],
+        }];
         let sweep =
             Sweep { device: "vnode".into(), origin: Origin::Virtual, blocks: 6, idle: None, kernels, notes: vec![] };
         let html = vec![sweep.clone()].html().unwrap();

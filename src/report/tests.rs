@@ -1,6 +1,7 @@
 //! The page as a whole: well-formed, escaped, the same every time, and written only where it may be.
 
 use super::*;
+use ergometer_record::measurement::Domain;
 use ergometer_record::{Component, Interval, Kernel, KernelSpec, Precision, Setting, Size, Technique, Verdict, Watts};
 
 fn interval(estimate: f64) -> Estimate {
@@ -30,6 +31,7 @@ fn report(name: &str, scale: f64) -> Report {
         time_s: number(time),
         energy_j: number(2.0 * time),
         edp_js: number(2.0 + time),
+        powers: vec![PointPower { component: Component::new(Domain::Gpu, 0), watts: number(200.0) }],
     };
     let gain = Gain {
         technique: Technique::PowerCap,
@@ -77,6 +79,7 @@ fn report(name: &str, scale: f64) -> Report {
             idle: Some(IdleModel { alpha_j: number(0.125), beta_w: number(55.0), r2: 0.999 * scale }),
             kernels: vec![SweptKernel {
                 name: text(),
+                spec: None,
                 points: vec![point(Setting::default(), 1.0), point(cap(200.0), 1.5), point(cap(250.0), 1.25)],
                 gains: vec![gain],
             }],

@@ -178,7 +178,8 @@ fn workload(device: &mut Device, label: String, rows: &[&Row], accept: Accept) {
             continue;
         }
         let technique = setting.technique();
-        let point = Point { label: short(setting), setting: Some(setting.clone()), technique, verdicts, blocks, powers };
+        let point =
+            Point { label: short(setting), setting: Some(setting.clone()), technique, verdicts, blocks, powers };
         if setting.is_baseline() {
             baseline = Some(point);
         } else {
@@ -207,8 +208,10 @@ fn costs(device: &mut Device, windows: &Windows<'_>, accept: Accept) -> (BTreeMa
     let mut energies: BTreeMap<(Component, u32), f64> = BTreeMap::new();
     for ((block, _), rows) in windows {
         let used: Vec<&&Row> = rows.iter().filter(|row| !contained(row.component, rows)).collect();
-        let joules: Option<Vec<f64>> =
-            used.iter().map(|row| row.energy.filter(|_| accept.accepts(row.provenance)).map(|energy| energy.0)).collect();
+        let joules: Option<Vec<f64>> = used
+            .iter()
+            .map(|row| row.energy.filter(|_| accept.accepts(row.provenance)).map(|energy| energy.0))
+            .collect();
         // A sum with a hole is no sum: the window has no energy.
         let (Some(joules), Some(first)) = (joules, used.first()) else { continue };
         let sum_j: f64 = joules.iter().sum();

@@ -130,7 +130,10 @@ impl FrameworkTable {
             notes.push("These energies are not measurements of real hardware.".into());
         }
         Grid {
-            title: format!("{}benchmark results by what ran them", label.map_or_else(String::new, |l| format!("{l}: "))),
+            title: format!(
+                "{}benchmark results by what ran them",
+                label.map_or_else(String::new, |l| format!("{l}: "))
+            ),
             groups: vec![(String::new(), 3), (format!("Energy ({}J)", joules.1), 2), ("Power (W)".into(), 2)],
             columns: ["Executor", "Bench", &format!("Time ({s}s)"), "GPU", "CPU", "GPU", "CPU"]
                 .map(str::to_owned)
@@ -165,5 +168,51 @@ impl FrameworkTable {
             rows: rows.collect(),
             notes: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::thesis::frameworks::LINES;
+    use ergometer_record::measurement::f32_spec;
+    use ergometer_record::{Component, Joules, Seconds, Size};
+
+    /// Table 3.17 of the thesis as rows, with the frameworks as executors.
+    fn rows() -> Vec<Row> {
+        let spec = f32_spec(Kernel::Triad, Size::Vector { n: 64 });
+        let mut rows = Vec::new();
+        for line in LINES.iter().filter(|line| line.kernel == "triad") {
+            for (domain, joules) in [(Domain::Gpu, line.gpu_j), (Domain::Host, line.cpu_j)] {
+                rows.push(Row {
+                    component: Component::new(domain, 0),
+                    energy: Some(Joules(joules)),
+                    provenance: Provenance::Integrated,
+                    ..Row::timed(spec, line.framework, "A100", Seconds(line.time_s))
+                });
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn the_printed_powers_are_energy_over_time() {
+        let grid = table(&rows(), Accept::default()).unwrap().grid();
+        assert_eq!(grid.groups[1..], [("Energy (kJ)".to_owned(), 2), ("Power (W)".to_owned(), 2)]);
+        // 1019.163 J and 1333.950 J in 22.707 s, printed as 44.883 and 58.746 W.
+        assert_eq!(grid.rows[0][0], "JAX on A100");
+        assert_eq!(grid.rows[0][2..], ["22.71", "1.019", "1.334", "44.88", "58.75"]);
+        assert_eq!(grid.rows.len(), 4);
+    }
+
+    #[test]
+    fn an_energy_that_one_window_lacks_is_empty() {
+        let mut rows = rows();
+        rows[0].energy = None;
+        rows[0].provenance = Provenance::Absent;
+        let grid = table(&rows, Accept::default()).unwrap().grid();
+        assert_eq!((grid.rows[0][3].as_str(), grid.rows[0][5].as_str()), ("", ""));
+        assert!(grid.notes.iter().any(|note| note.contains("Empty GPU cells")));
+        assert!(table(&[], Accept::ALL).is_err());
     }
 }

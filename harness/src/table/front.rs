@@ -84,9 +84,8 @@ fn front(workload: &Workload) -> Option<Front> {
             marks: least.iter().filter(|(_, at)| *at == Some(*index)).map(|(mark, _)| *mark).collect(),
         })
     };
-    let by = |metric: fn(&Cost) -> f64| {
-        choose(baseline, &credited, |point, on| mean_ratio(baseline, point, on, metric))
-    };
+    let by =
+        |metric: fn(&Cost) -> f64| choose(baseline, &credited, |point, on| mean_ratio(baseline, point, on, metric));
     let sweet_spot = by(Cost::edp);
     let winner = sweet_spot.as_ref().and_then(|c| c.chosen).and_then(|index| credited.get(index).copied());
     Some(Front {
@@ -101,11 +100,13 @@ fn front(workload: &Workload) -> Option<Front> {
 
 fn change(ratio: Option<Ratio>) -> String {
     let Some(ratio) = ratio else { return "as found".into() };
+    // Never "-0.0".
+    let tenth = |x: f64| (x * 10.0).round() / 10.0 + 0.0;
     match ratio.change_interval_pct() {
         Some(Interval { low, high, .. }) if high - low > 0.05 => {
-            format!("{:+.1}% [{low:+.1}, {high:+.1}]", ratio.change_pct())
+            format!("{:+.1}% [{:+.1}, {:+.1}]", tenth(ratio.change_pct()), tenth(low), tenth(high))
         }
-        _ => format!("{:+.1}%", ratio.change_pct()),
+        _ => format!("{:+.1}%", tenth(ratio.change_pct())),
     }
 }
 
@@ -169,5 +170,61 @@ impl Front {
             gain(edp.edp),
             gain(ed2p.ed2p),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{Accept, gather};
+    use ergometer_record::measurement::{Domain, f32_spec};
+    use ergometer_record::{Component, Hertz, Joules, Kernel, Provenance, Row, Seconds, Setting, Size, Verdict};
+
+    /// (time, energy): baseline (1, 200), 1.2 GHz (1.05, 180), 1.0 GHz (1.3, 140), 0.8 GHz (1.5, 150), and 0.6 GHz
+    /// (1.0, 50), which did not hold. EDP: 200, 189, 182, 225; ED2P: 200, 198.45, 236.6, 337.5.
+    fn device() -> Device {
+        let clock = |mhz| Setting { gpu_clock_hz: Some(Hertz::from_mhz(mhz)), ..Setting::default() };
+        let mut rows = Vec::new();
+        for block in 0..3 {
+            for (setting, verdict, time, energy) in [
+                (Setting::default(), Verdict::Baseline, 1.0, 200.0),
+                (clock(1200.0), Verdict::Held, 1.05, 180.0),
+                (clock(1000.0), Verdict::Held, 1.3, 140.0),
+                (clock(800.0), Verdict::Held, 1.5, 150.0),
+                (clock(600.0), Verdict::Ignored, 1.0, 50.0),
+            ] {
+                rows.push(Row {
+                    block,
+                    setting,
+                    verdict,
+                    component: Component::new(Domain::Gpu, 0),
+                    energy: Some(Joules(energy)),
+                    provenance: Provenance::Counter,
+                    ..Row::timed(f32_spec(Kernel::Triad, Size::Vector { n: 64 }), "cuda", "card", Seconds(time))
+                });
+            }
+        }
+        gather(&rows, Accept::default()).unwrap().remove(0)
+    }
+
+    #[test]
+    fn sweet_spot_and_least_ed2p_are_told_apart() {
+        let front = fronts(&device()).remove(0);
+        let points: Vec<_> = front.points.iter().map(|p| (p.setting.as_str(), p.marks.as_slice())).collect();
+        let expected: [(&str, &[&str]); 3] =
+            [("baseline", &["least time"]), ("1.2", &["least ED2P"]), ("1", &["least EDP", "least energy"])];
+        assert_eq!(points, expected);
+        assert_eq!(front.compared, 4);
+        assert!((front.sweet_spot.unwrap().edp.gain_pct() - 9.0).abs() < 1e-9);
+        assert!((front.least_ed2p.unwrap().ed2p.gain_pct() - 100.0 * (1.0 - 198.45 / 200.0)).abs() < 1e-9);
+        assert!(front.points[0].edp.is_none());
+    }
+
+    #[test]
+    fn the_table_says_what_was_compared() {
+        let grid = grid(&device());
+        assert_eq!(grid.rows.len(), 3);
+        assert_eq!(grid.rows[1][2..7], ["1.2", "+5.0%", "-10.0%", "-5.5%", "-0.8%"]);
+        assert!(grid.notes[1].contains("of 4 settings 3 are on the front"), "{}", grid.notes[1]);
     }
 }

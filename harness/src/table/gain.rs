@@ -124,7 +124,13 @@ pub fn choose(
         let (base, new): (Vec<f64>, Vec<f64>) = pairs.iter().map(|(b, n)| (metric(b), metric(n))).unzip();
         Ratio::of(&base, &new)
     };
-    Some(Choice { chosen, edp: of(Cost::edp)?, time: of(|c| c.time_s)?, energy: of(|c| c.energy_j)?, ed2p: of(Cost::ed2p)? })
+    Some(Choice {
+        chosen,
+        edp: of(Cost::edp)?,
+        time: of(|c| c.time_s)?,
+        energy: of(|c| c.energy_j)?,
+        ed2p: of(Cost::ed2p)?,
+    })
 }
 
 /// Geometric mean of a metric relative to the baseline over the given blocks.

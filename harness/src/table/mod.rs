@@ -1,9 +1,11 @@
 //! Tables from results: computed from rows, never stored among them.
 //!
-//! [`data::gather`] sorts rows by device, workload, setting and block; [`edp`] makes the tables 3.19 to 3.24 of the
-//! thesis, [`foreign`] the same from somebody else's sweep, [`idle`] table 3.13 and
-//! the application's part of an energy, [`budget`] its uncertainty; [`compare`] and [`advise`] answer
-//! "did it change" and "what should I set"; [`thesis`] holds the thesis' own tables against one another. [`render`] turns any [`Grid`] into text, Markdown, LaTeX or CSV.
+//! [`data::gather`] sorts rows by device, workload, setting and block. The layouts of the thesis, one a file: [`nodes`]
+//! tables 3.7 to 3.10, [`idle`] 3.13 with the application's part of an energy, [`idle_threads`] 3.14, [`paradigm`] 3.15 and
+//! 3.16, [`frameworks`] 3.17, [`edp`] 3.19 to 3.24 ([`foreign`] the same from somebody else's sweep), [`powers`] 3.25 to
+//! 3.27. [`front`] shows the Pareto front with the sweet spot and ED2P, [`budget`] where an uncertainty comes from.
+//! [`compare`] and [`advise`] answer "did it change" and "what should I set"; [`thesis`] holds the thesis' own tables
+//! against one another. [`render`] turns any [`Grid`] into text, Markdown, LaTeX or CSV.
 
 pub mod advise;
 pub mod budget;
@@ -17,7 +19,9 @@ pub mod gain;
 mod grid;
 mod heading;
 pub mod idle;
+pub mod idle_threads;
 pub mod nodes;
+pub mod paradigm;
 mod pareto;
 pub mod powers;
 pub mod render;
@@ -44,6 +48,15 @@ pub enum TableError {
     NothingMeasured {
         /// The provenances that were left out.
         left_out: String,
+    },
+    /// Nothing to compare within a kernel.
+    #[error(
+        "no kernel was run with two values of {what}: take them with `ergometer bench --paradigms`, or with lists in --isa \
+         or --threads"
+    )]
+    OneVersion {
+        /// The column that should differ.
+        what: String,
     },
     /// A foreign workload lacks its baseline.
     #[error("{workload} has no line whose setting is the baseline {baseline:?}: choose another in the mapping")]

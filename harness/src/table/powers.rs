@@ -177,3 +177,59 @@ impl PowerTable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{Accept, gather};
+    use ergometer_record::measurement::{Domain, f32_spec};
+    use ergometer_record::{Joules, Kernel, Provenance, Row, Seconds, Setting, Size, Verdict, Watts};
+
+    /// Table 3.27, dist with TensorFlow: the printed means, spread by their standard deviations over two blocks.
+    fn rows() -> Vec<Row> {
+        let spec = f32_spec(Kernel::Dist, Size::Points { points: 64, dim: 8 });
+        let cap = Setting { gpu_cap_w: Some(Watts(200.0)), ..Setting::default() };
+        let mut rows = Vec::new();
+        for (setting, verdict, powers) in [
+            (Setting::default(), Verdict::Baseline, [(229.8, 6.3), (69.5, 0.5)]),
+            (cap, Verdict::Held, [(192.8, 6.2), (71.9, 0.6)]),
+        ] {
+            for block in 0..2 {
+                for (domain, (mean, sd)) in [Domain::Gpu, Domain::Dram].into_iter().zip(powers) {
+                    // Two values at m +- s / sqrt 2 have the standard deviation s.
+                    let sign = if block == 0 { -1.0 } else { 1.0 };
+                    let watts: f64 = mean + sign * sd / 2f64.sqrt();
+                    rows.push(Row {
+                        block,
+                        setting: setting.clone(),
+                        verdict,
+                        component: Component::new(domain, 0),
+                        energy: Some(Joules(watts * 2.0)),
+                        provenance: Provenance::Counter,
+                        ..Row::timed(spec, "cuda", "A100", Seconds(2.0))
+                    });
+                }
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn a_line_of_table_3_27_comes_out_as_printed() {
+        let device = gather(&rows(), Accept::default()).unwrap().remove(0);
+        let grid = table(&device).grid();
+        assert_eq!(grid.columns, ["Bench", "RAM", "GPU", "RAM", "GPU", "Setting"]);
+        assert_eq!(grid.groups[1..], [("Baseline (W)".to_owned(), 2), ("MinEDP (W), POWERCAP".to_owned(), 3)]);
+        assert_eq!(grid.rows[0][1..], ["69.5 ± 0.5", "229.8 ± 6.3", "71.9 ± 0.6", "192.8 ± 6.2", "200"]);
+    }
+
+    #[test]
+    fn the_powers_of_a_point_add_up_to_its_energy() {
+        let device = gather(&rows(), Accept::default()).unwrap().remove(0);
+        let point = &device.workloads[0].baseline;
+        for (block, cost) in &point.blocks {
+            let sum: f64 = point.powers.values().map(|by_block| by_block[block]).sum();
+            assert!((sum * cost.time_s - cost.energy_j).abs() < 1e-9);
+        }
+    }
+}

@@ -7,12 +7,14 @@
 
 mod characterise;
 mod rig;
+mod sleep;
 pub mod stop;
 mod stretch;
 mod warm;
 
 pub use characterise::{Characterisation, Skipped, StopRule, characterise};
 pub use rig::{Rest, Rig, Thermometer};
+pub use sleep::sleep;
 pub use stretch::{ComponentPower, Stretch};
 pub use warm::WarmUp;
 

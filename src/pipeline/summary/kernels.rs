@@ -9,7 +9,8 @@ use crate::report::{Characterisation, ComponentEnergy, Energy, Estimate, KernelR
 /// Rows of one point and component, in order of first appearance.
 fn points(rows: &[Row]) -> Vec<Vec<&Row>> {
     let mut points: Vec<Vec<&Row>> = Vec::new();
-    for row in rows {
+    // Idle windows belong to the subtraction of idle energy, not among the kernels.
+    for row in rows.iter().filter(|row| row.spec.kernel != Kernel::Idle) {
         match points.iter_mut().find(|p| p[0].point_id == row.point_id) {
             Some(point) => point.push(row),
             None => points.push(vec![row]),

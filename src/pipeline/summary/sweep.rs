@@ -6,7 +6,7 @@ use crate::harness::table::gain::Ratio;
 use crate::harness::table::{Accept, edp, gather, idle};
 use crate::record::stats::t_quantile;
 use crate::record::{Interval, Provenance, Row, Setting};
-use crate::report::{Estimate, Gain, IdleModel, Origin, Sweep, SweepPoint, SweptKernel};
+use crate::report::{Estimate, Gain, IdleModel, Origin, PointPower, Sweep, SweepPoint, SweptKernel};
 
 /// One section a device.
 ///
@@ -30,6 +30,7 @@ fn section(device: &Device, rows: &[Row]) -> Sweep {
         .iter()
         .map(|workload| SweptKernel {
             name: workload.label.clone(),
+            spec: workload.spec,
             points: std::iter::once(&workload.baseline).chain(&workload.points).filter_map(point).collect(),
             gains: table
                 .rows
@@ -81,6 +82,14 @@ fn point(point: &Point) -> Option<SweepPoint> {
         time_s: of(|cost| cost.time_s)?,
         energy_j: of(|cost| cost.energy_j)?,
         edp_js: of(crate::harness::table::data::Cost::edp)?,
+        powers: point
+            .powers
+            .iter()
+            .filter_map(|(component, by_block)| {
+                let watts = estimate(&by_block.values().copied().collect::<Vec<_>>())?;
+                Some(PointPower { component: *component, watts })
+            })
+            .collect(),
     })
 }
 

@@ -66,6 +66,13 @@ impl Axis {
         Some(Self { title, low, high, ticks, scale })
     }
 
+    /// An axis of names, which stand at 0, 1, 2 and so on; `None` without a name.
+    pub(super) fn names(title: &str, names: &[String]) -> Option<Self> {
+        let ticks: Vec<(f64, String)> = names.iter().enumerate().map(|(i, name)| (i as f64, name.clone())).collect();
+        let last = names.len().checked_sub(1)? as f64;
+        Some(Self { title: title.to_owned(), low: -0.5, high: last + 0.5, ticks, scale: Scale::Linear })
+    }
+
     /// The axis coordinate of a value; `None` where it has none.
     pub(super) fn coordinate(&self, value: f64) -> Option<f64> {
         coordinate(self.scale, value)
@@ -119,10 +126,8 @@ fn round_steps(low: f64, high: f64) -> (Vec<f64>, usize) {
     let first = (low / step).ceil();
     // Indices, so that rounding does not add up; the range holds at most seven steps.
     let steps: Vec<f64> = (0..9).map(|i| (first + f64::from(i)) * step).take_while(|x| *x <= high).collect();
-    let mut decimals = (-power.log10().floor()).max(0.0) as usize;
-    if (step / power - 2.5).abs() < 1e-6 {
-        decimals += 1;
-    }
+    let halves = if (step / power - 2.5).abs() < 1e-6 { 1.0 } else { 0.0 };
+    let decimals = (halves - power.log10().floor()).max(0.0) as usize;
     (steps, decimals.min(12))
 }
 
@@ -211,6 +216,8 @@ mod tests {
         let axis = Axis::fit("time", Unit::Prefixed("s"), Scale::Linear, [0.010, 0.020]).unwrap();
         assert_eq!(axis.title, "time (ms)");
         assert_eq!(labels(&axis), ["10", "12", "14", "16", "18", "20"]);
+        let caps = Axis::fit("cap", Unit::Plain("W"), Scale::Linear, [100.0, 250.0]).unwrap();
+        assert_eq!(labels(&caps), ["100", "125", "150", "175", "200", "225", "250"]);
     }
 
     #[test]
@@ -220,6 +227,13 @@ mod tests {
         let narrow = Axis::fit("rate", Unit::Plain("GB/s"), Scale::Log, [9.0, 30.0]).unwrap();
         assert_eq!(narrow.title, "rate (GB/s)");
         assert_eq!(labels(&narrow), ["10", "15", "20", "25", "30", "35"]);
+    }
+
+    #[test]
+    fn names_stand_in_the_middle_of_their_places() {
+        let axis = Axis::names("governor", &["powersave".into(), "performance".into()]).unwrap();
+        assert_eq!((axis.low, axis.high, labels(&axis)), (-0.5, 1.5, vec!["powersave", "performance"]));
+        assert!(Axis::names("governor", &[]).is_none());
     }
 
     #[test]

@@ -1,111 +1,131 @@
-//! EDP against time for one kernel (thesis figures 3.9 to 3.12), with the Pareto front and the least EDP.
+//! EDP against time of all kernels of one device (thesis figures 3.7 to 3.12): kernels by colour, techniques by shape.
+//!
+//! Kernels differ by orders of magnitude, so that both axes are relative to the machine as found, which is one point for all
+//! of them.
 
 use super::axis::{Axis, Scale, Unit};
 use super::canvas::{self, Spec};
 use super::ink::Ink;
 use super::marker::{Fill, Mark};
-use super::{Entry, PlotError, legend, no_data};
-use crate::report::sweep::SweepPoint;
-use crate::report::value::Origin;
+use super::{Entry, Plot, PlotError};
+use crate::report::sweep::{Sweep, SweepPoint, SweptKernel, groups};
+use crate::report::value::Estimate;
 use ergometer_record::Technique;
 
-const TECHNIQUES: [Technique; 5] =
+/// The order of the shapes; the circle is the baseline.
+pub(super) const TECHNIQUES: [Technique; 5] =
     [Technique::Baseline, Technique::Dvfs, Technique::PowerCap, Technique::Governor, Technique::Combined];
 
-/// The plot with its legend, as HTML.
+/// Settings that take more than so many times the baseline's time or EDP are counted instead of drawn: they are what nobody
+/// chooses, and would press everything else into a corner.
+const FRAME: f64 = 2.0;
+
+/// The shape of a technique, in a colour.
+fn mark(technique: Technique, ink: Ink) -> Mark {
+    Mark::of(TECHNIQUES.iter().position(|t| *t == technique).unwrap_or(0), ink)
+}
+
+/// A setting relative to the baseline.
+struct Relative<'a> {
+    point: &'a SweepPoint,
+    colour: usize,
+    time: f64,
+    edp: f64,
+    least: bool,
+}
+
+/// The plot.
 ///
 /// # Errors
 /// The plotting library fails.
-pub(in crate::report) fn plot(
-    id: &str,
-    kernel: &str,
-    origin: Origin,
-    points: &[SweepPoint],
-) -> Result<String, PlotError> {
-    let title = format!("EDP against time: {kernel}");
-    // Logarithmic, because the lowest clocks cost several times the time and many times the EDP of the settings that
-    // matter, which would otherwise lie on top of one another.
-    let usable = |value: f64| value.is_finite() && value > 0.0;
-    let shown: Vec<&SweepPoint> =
-        points.iter().filter(|p| usable(p.time_s.value()) && usable(p.edp_js.value())).collect();
+pub(in crate::report) fn plot(id: &str, sweep: &Sweep) -> Result<Plot, PlotError> {
+    let title = format!("EDP against time: {}", sweep.device);
+    let groups = groups(sweep);
+    let mut shown: Vec<Relative<'_>> = Vec::new();
+    for kernel in &sweep.kernels {
+        let colour = groups.iter().position(|name| *name == kernel.group()).unwrap_or(0);
+        shown.extend(relative(kernel, colour));
+    }
+    let all = shown.len();
+    shown.retain(|r| r.time <= FRAME && r.edp <= FRAME);
+    let beyond = all - shown.len();
     let axes = (
-        Axis::fit("time per execution", Unit::Prefixed("s"), Scale::Log, shown.iter().map(|p| p.time_s.value())),
-        Axis::fit("EDP", Unit::Prefixed("J\u{b7}s"), Scale::Log, shown.iter().map(|p| p.edp_js.value())),
+        Axis::fit("time over baseline", Unit::Plain(""), Scale::Log, shown.iter().map(|r| r.time).chain([1.0])),
+        Axis::fit("EDP over baseline", Unit::Plain(""), Scale::Log, shown.iter().map(|r| r.edp).chain([1.0])),
     );
-    let (Some(x), Some(y)) = axes else { return Ok(no_data(&title)) };
-    let front = pareto_front(&shown);
-    let least = front.last().copied();
+    let (Some(x), Some(y)) = axes else { return Ok(Plot::empty(title)) };
+    if shown.is_empty() {
+        return Ok(Plot::empty(title));
+    }
+    let better = shown.iter().filter(|r| r.least).count();
     let description = format!(
-        "Logarithmic axes. {} settings; {} of those that held are on the Pareto front; least EDP at {}.",
-        shown.len(),
-        front.len(),
-        least.map_or_else(|| "none".to_owned(), |p| p.setting.to_string())
+        "Logarithmic axes, relative to the machine as found. {all} settings of {} workloads, {beyond} of them beyond the \
+         frame; {better} workloads have a setting that held with less EDP than the baseline.",
+        sweep.kernels.len(),
     );
-    let spec = Spec { id, title: &title, description: &description, origin, x: &x, y: &y };
-    let mark = |technique: Technique| Mark::series(TECHNIQUES.iter().position(|t| *t == technique).unwrap_or(0));
+    let spec = Spec { id, title: &title, description: &description, origin: sweep.origin, x: &x, y: &y };
     let drawing = canvas::draw(&spec, |pen| {
-        let corners: Vec<_> = front.iter().map(|p| (p.time_s.value(), p.edp_js.value())).collect();
-        pen.line(&corners, Ink::Text, 3)?;
-        for point in &shown {
-            pen.bars(point.time_s, point.edp_js, Ink::Muted)?;
+        let (wide, high) = ((x.value(x.low), x.value(x.high)), (y.value(y.low), y.value(y.high)));
+        pen.line(&[(1.0, high.0), (1.0, high.1)], Ink::DashedMuted, 2)?;
+        pen.line(&[(wide.0, 1.0), (wide.1, 1.0)], Ink::DashedMuted, 2)?;
+        for r in &shown {
+            let fill = if r.point.verdict.credits_gain() { Fill::SmallSolid } else { Fill::SmallHollow };
+            pen.mark(r.time, r.edp, mark(r.point.setting.technique(), Ink::Series(r.colour)), fill)?;
         }
-        // The baseline last, so that it is never hidden.
-        for point in
-            shown.iter().filter(|p| !p.setting.is_baseline()).chain(shown.iter().filter(|p| p.setting.is_baseline()))
-        {
-            let fill = if point.verdict.credits_gain() { Fill::Solid } else { Fill::Hollow };
-            pen.mark(point.time_s.value(), point.edp_js.value(), mark(point.setting.technique()), fill)?;
+        pen.mark(1.0, 1.0, mark(Technique::Baseline, Ink::Text), Fill::Solid)?;
+        for r in shown.iter().filter(|r| r.least) {
+            pen.ring(r.time, r.edp)?;
         }
-        if let Some(point) = least {
-            pen.ring(point.time_s.value(), point.edp_js.value())?;
-            let label =
-                if point.setting.is_baseline() { "baseline is least".to_owned() } else { point.setting.to_string() };
-            pen.label(&[(point.time_s.value(), point.edp_js.value())], &label, Ink::Text)?;
-        }
-        if let Some(point) = shown.iter().find(|p| p.setting.is_baseline())
-            && least.is_none_or(|l| !l.setting.is_baseline())
-        {
-            pen.label(&[(point.time_s.value(), point.edp_js.value())], "baseline", Ink::Text)?;
-        }
-        Ok(())
+        pen.label(&[(1.0, 1.0)], "baseline", Ink::Text)
     })?;
 
     let mut entries = Vec::new();
+    for (colour, name) in groups.iter().enumerate() {
+        entries.push(Entry::line(Ink::Series(colour), name));
+    }
     for technique in TECHNIQUES {
-        if shown.iter().any(|p| p.setting.technique() == technique) {
-            entries.push(Entry::mark(mark(technique), Fill::Solid, technique.heading())?);
+        if technique == Technique::Baseline || shown.iter().any(|r| r.point.setting.technique() == technique) {
+            entries.push(Entry::mark(mark(technique, Ink::Muted), Fill::Solid, technique.heading())?);
         }
     }
-    if shown.iter().any(|p| !p.verdict.credits_gain()) {
-        entries.push(Entry::mark(Mark::KEY, Fill::Hollow, "setting did not hold, or nothing confirms it")?);
+    if shown.iter().any(|r| !r.point.verdict.credits_gain()) {
+        entries.push(Entry::mark(Mark::KEY, Fill::Hollow, "did not hold, bound nothing, or unconfirmed")?);
     }
-    if front.len() > 1 {
-        entries.push(Entry::line(Ink::Text, "Pareto front of time and EDP"));
+    if better > 0 {
+        entries.push(Entry::ring("least EDP of a workload"));
     }
-    if least.is_some() {
-        entries.push(Entry::ring("least EDP"));
+    if beyond > 0 {
+        entries
+            .push(Entry::words(&format!("{beyond} settings cost more than {FRAME} times the time or EDP: not drawn")));
     }
-    Ok(format!("{drawing}{}", legend(&entries)))
+    Ok(Plot::new(title, drawing, entries))
 }
 
-/// The settings that held and that no other beats in both time and EDP, fastest first; the last has the least EDP.
-fn pareto_front<'a>(points: &[&'a SweepPoint]) -> Vec<&'a SweepPoint> {
-    let mut held: Vec<&SweepPoint> = points.iter().copied().filter(|p| p.verdict.credits_gain()).collect();
-    let (time, edp) = (|p: &SweepPoint| p.time_s.value(), |p: &SweepPoint| p.edp_js.value());
-    held.sort_by(|a, b| time(a).total_cmp(&time(b)).then(edp(a).total_cmp(&edp(b))));
-    let mut front: Vec<&SweepPoint> = Vec::new();
-    for point in held {
-        if front.last().is_none_or(|last| edp(point) < edp(last)) {
-            front.push(point);
-        }
+/// The settings of a kernel over its baseline.
+fn relative(kernel: &SweptKernel, colour: usize) -> Vec<Relative<'_>> {
+    let usable = |estimate: Estimate| Some(estimate.value()).filter(|x| x.is_finite() && *x > 0.0);
+    let Some(baseline) = kernel.points.iter().find(|p| p.setting.is_baseline()) else { return Vec::new() };
+    let (Some(time), Some(edp)) = (usable(baseline.time_s), usable(baseline.edp_js)) else { return Vec::new() };
+    let mut points: Vec<Relative<'_>> = kernel
+        .points
+        .iter()
+        .filter(|point| !point.setting.is_baseline())
+        .filter_map(|point| {
+            let (time, edp) = (usable(point.time_s)? / time, usable(point.edp_js)? / edp);
+            Some(Relative { point, colour, time, edp, least: false })
+        })
+        .collect();
+    let held = points.iter_mut().filter(|r| r.point.verdict.credits_gain());
+    if let Some(least) = held.min_by(|a, b| a.edp.total_cmp(&b.edp)).filter(|least| least.edp < 1.0) {
+        least.least = true;
     }
-    front
+    points
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::value::Estimate;
+    use crate::report::value::Origin;
     use ergometer_record::{Hertz, Setting, Verdict};
 
     fn point(mhz: Option<f64>, time: f64, edp: f64, verdict: Verdict) -> SweepPoint {
@@ -115,54 +135,65 @@ mod tests {
             time_s: Estimate::Single(time),
             energy_j: Estimate::Single(edp / time),
             edp_js: Estimate::Single(edp),
+            powers: Vec::new(),
         }
     }
 
+    fn sweep(origin: Origin, points: Vec<SweepPoint>) -> Sweep {
+        let kernels = vec![SweptKernel { name: "gemm[n=1]f32".into(), spec: None, points, gains: Vec::new() }];
+        Sweep { device: "card".into(), origin, blocks: 1, idle: None, kernels, notes: Vec::new() }
+    }
+
     #[test]
-    fn the_front_holds_exactly_what_nothing_beats() {
-        let points = [
-            point(None, 1.0, 10.0, Verdict::Baseline),
-            point(Some(1200.0), 1.1, 8.0, Verdict::Held),
-            point(Some(1100.0), 1.2, 9.0, Verdict::Held),
-            point(Some(1000.0), 1.3, 7.0, Verdict::Held),
-            point(Some(900.0), 1.0, 1.0, Verdict::Ignored),
+    fn everything_is_relative_to_the_baseline_and_what_did_not_hold_is_not_least() {
+        let sweep = sweep(
+            Origin::Measured,
+            vec![
+                point(None, 2.0, 10.0, Verdict::Baseline),
+                point(Some(1200.0), 2.2, 8.0, Verdict::Held),
+                point(Some(900.0), 2.0, 1.0, Verdict::Ignored),
+            ],
+        );
+        let points = relative(&sweep.kernels[0], 0);
+        assert_eq!(
+            points.iter().map(|r| (r.time, r.edp, r.least)).collect::<Vec<_>>(),
+            [(1.1, 0.8, true), (1.0, 0.1, false)]
+        );
+        let html = plot("p", &sweep).unwrap().html();
+        assert!(
+            html.contains("2 settings of 1 workloads, 0 of them beyond") && html.contains("did not hold"),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn what_nobody_chooses_is_counted() {
+        let points = vec![
+            point(None, 1.0, 1.0, Verdict::Baseline),
+            point(Some(1200.0), 1.1, 0.9, Verdict::Held),
+            point(Some(210.0), 6.0, 9.0, Verdict::Held),
         ];
-        let front = pareto_front(&points.iter().collect::<Vec<_>>());
-        // Oracle: compare all pairs.
-        let held: Vec<_> = points.iter().filter(|p| p.verdict.credits_gain()).collect();
-        let expected: Vec<_> = held
-            .iter()
-            .filter(|a| {
-                !held.iter().any(|b| {
-                    let (ta, tb) = (a.time_s.value(), b.time_s.value());
-                    let (ea, eb) = (a.edp_js.value(), b.edp_js.value());
-                    tb <= ta && eb <= ea && (tb < ta || eb < ea)
-                })
-            })
-            .map(|p| p.setting.to_string())
-            .collect();
-        assert_eq!(front.iter().map(|p| p.setting.to_string()).collect::<Vec<_>>(), expected);
-        assert_eq!(expected, ["baseline", "gpu_clock=1200MHz", "gpu_clock=1000MHz"]);
+        let html = plot("p", &sweep(Origin::Measured, points)).unwrap().html();
+        assert!(html.contains("1 settings cost more than 2 times"), "{html}");
     }
 
     #[test]
-    fn virtual_data_say_so_inside_the_plot() {
-        let html = plot("p", "gemm", Origin::Virtual, &[point(None, 1.0, 10.0, Verdict::Baseline)]).unwrap();
-        assert!(html.contains("VIRTUAL"));
-        let real = plot("p", "gemm", Origin::Measured, &[point(None, 1.0, 10.0, Verdict::Baseline)]).unwrap();
-        assert!(!real.contains("VIRTUAL"));
+    fn virtual_data_say_so_inside_the_plot_and_the_file() {
+        let points = || vec![point(None, 1.0, 10.0, Verdict::Baseline), point(Some(1.0), 1.0, 10.0, Verdict::Held)];
+        let virtual_plot = plot("p", &sweep(Origin::Virtual, points())).unwrap();
+        assert!(virtual_plot.html().contains("VIRTUAL") && virtual_plot.file().unwrap().contains("VIRTUAL"));
+        assert!(!plot("p", &sweep(Origin::Measured, points())).unwrap().html().contains("VIRTUAL"));
     }
 
     #[test]
-    fn empty_and_nan_say_no_data() {
-        assert!(plot("p", "gemm", Origin::Measured, &[]).unwrap().contains("no data"));
-        let nan = point(None, f64::NAN, 1.0, Verdict::Baseline);
-        assert!(plot("p", "gemm", Origin::Measured, &[nan]).unwrap().contains("no data"));
-    }
-
-    #[test]
-    fn nothing_that_held_is_no_front_but_still_a_plot() {
-        let html = plot("p", "gemm", Origin::Measured, &[point(Some(900.0), 1.0, 1.0, Verdict::Ignored)]).unwrap();
-        assert!(html.contains("<svg class=\"plot\"") && !html.contains("Pareto front of"));
+    fn a_baseline_alone_or_not_a_number_says_no_data() {
+        for points in [
+            vec![],
+            vec![point(None, 1.0, 1.0, Verdict::Baseline)],
+            vec![point(None, f64::NAN, 1.0, Verdict::Baseline), point(Some(1.0), 1.0, 1.0, Verdict::Held)],
+        ] {
+            let plot = plot("p", &sweep(Origin::Measured, points)).unwrap();
+            assert!(plot.html().contains("no data") && plot.file().is_none());
+        }
     }
 }

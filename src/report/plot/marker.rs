@@ -74,6 +74,11 @@ impl Mark {
         Self { shape: (index + index / SERIES) % SHAPES.len(), ink: Ink::Series(index % SERIES) }
     }
 
+    /// A shape by its number, in a colour: where shape and colour say different things.
+    pub(super) fn of(shape: usize, ink: Ink) -> Self {
+        Self { shape: shape % SHAPES.len(), ink }
+    }
+
     /// Its colour.
     pub(super) fn ink(self) -> Ink {
         self.ink

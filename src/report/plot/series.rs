@@ -3,7 +3,7 @@
 use super::axis::{Axis, Scale, Unit};
 use super::canvas::{self, Spec};
 use super::marker::{Fill, Mark};
-use super::{Entry, PlotError, standalone};
+use super::{Entry, PlotError, file};
 use crate::report::value::{Estimate, Origin};
 
 /// One line of the plot.
@@ -78,7 +78,7 @@ impl SeriesPlot {
             Entry::mark(Mark::series(index), fill(series.origin), &text)
         });
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
-        Ok(Some(standalone::file(&self.title, &drawing, &entries)))
+        Ok(Some(file::whole(&self.title, &drawing, &entries)))
     }
 }
 

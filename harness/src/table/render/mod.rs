@@ -63,6 +63,15 @@ mod tests {
     }
 
     #[test]
+    fn a_wide_heading_moves_the_columns_after_it() {
+        let mut grid = grid();
+        grid.groups = vec![("a heading wider than its column".into(), 1), ("DVFS".into(), 2)];
+        let text = Text.render(&grid);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[2].find("DVFS"), lines[3].find("EDP"));
+    }
+
+    #[test]
     fn special_characters_are_escaped() {
         assert!(Markdown.render(&grid()).contains("a\\|b"));
         let latex = Latex.render(&grid());

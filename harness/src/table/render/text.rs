@@ -23,6 +23,15 @@ impl Render for Text {
                 *width = (*width).max(cell.chars().count());
             }
         }
+        // A heading above several columns that is wider than they are widens the last of them.
+        let mut first = 0;
+        for (heading, count) in &grid.groups {
+            let span = widths.iter().skip(first).take(*count).sum::<usize>() + 2 * count.saturating_sub(1);
+            first += count;
+            if let Some(last) = first.checked_sub(1).and_then(|last| widths.get_mut(last)) {
+                *last += heading.chars().count().saturating_sub(span);
+            }
+        }
         let line = |cells: &[String], widths: &[usize]| {
             let padded: Vec<String> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
             format!("{}\n", padded.join("  ").trim_end())

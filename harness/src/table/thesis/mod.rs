@@ -1,17 +1,27 @@
-//! The thesis' own tables 3.19 to 3.24, held against its tables 3.25 to 3.27.
+//! The thesis' own tables of chapter 3, held against one another.
 //!
-//! The energy-delay product is E T = P T^2. From the printed powers and changes of time each printed gain can be computed
+//! [`nodes`]: the memory's energy in tables 3.7 to 3.10 counts samples; [`idle`]: equations 3.3 and 3.4 fitted again;
+//! [`paradigms`]: gains and application energies of tables 3.15 and 3.16; [`frameworks`]: table 3.17; [`checks`] sums
+//! them up. The gains of tables 3.19 to 3.24 are held against the powers of tables 3.25 to 3.27: the energy-delay product is E T = P T^2. From the printed powers and changes of time each printed gain can be computed
 //! again; [`tables`] shows both, [`closing`] says which claims of chapter 3 the numbers carry.
 
+mod arithmetic;
 mod closing;
+pub mod frameworks;
+pub mod idle;
+pub mod nodes;
+pub mod paradigms;
 mod printed;
 mod recompute;
+mod runs;
 #[cfg(test)]
 mod tests;
 
+pub use arithmetic::{Check, checks};
 pub use closing::closing;
 pub use printed::{BENCHES, Bench, Best, Platform, Power, Set};
 pub use recompute::{Comparison, FLAG_POINTS, INFERRED_DRAM_W, Summary, comparisons, summary};
+pub use runs::{RUNS, Run};
 
 use super::grid::Grid;
 use super::render::Render;
@@ -49,12 +59,15 @@ fn signed(percent: f64) -> String {
     if rounded == 0.0 { "0.0".into() } else { format!("{rounded:+.1}") }
 }
 
-/// One table for each of 3.19 to 3.24, and a summary that ends with [`closing`].
+/// The memory's energies of 3.7 to 3.10, the idle lines, the application's energies of 3.15 and 3.16, one table for each
+/// of 3.19 to 3.24, the arithmetic of all of them, and a summary that ends with [`closing`].
 pub fn tables() -> Vec<Grid> {
     let all = comparisons();
     let mut numbers: Vec<&str> = all.iter().map(|c| c.bench.table).collect();
     numbers.dedup();
-    let mut grids: Vec<Grid> = numbers.into_iter().map(|number| table(&all, number)).collect();
+    let mut grids = vec![nodes::grid(), idle::grid(), paradigms::grid()];
+    grids.extend(numbers.into_iter().map(|number| table(&all, number)));
+    grids.push(arithmetic::grid());
     grids.push(summary_table(&all));
     grids
 }

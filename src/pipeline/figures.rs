@@ -1,0 +1,79 @@
+//! Figures of a sweep or of a characterisation as files: one SVG each, for papers and slides.
+
+use super::summary;
+use crate::harness::table::TableError;
+use crate::record::{Provenance, Row, files};
+use crate::report;
+use anyhow::Context as _;
+use std::path::{Path, PathBuf};
+
+/// Writes every figure that `rows` have something for into `folder` and returns their paths.
+///
+/// # Errors
+/// The folder can't be made, a file can't be written, or the plotting library fails.
+pub fn write(rows: &[Row], folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(folder).with_context(|| format!("could not make the folder {}", folder.display()))?;
+    let mut written = Vec::new();
+    let mut save = |device: &str, name: &str, plot: &report::Plot| -> anyhow::Result<()> {
+        if let Some(svg) = plot.file() {
+            let path = folder.join(format!("{}-{name}.svg", file_name(device)));
+            files::write_whole(&path, svg.as_bytes())?;
+            written.push(path);
+        }
+        Ok(())
+    };
+    // Rows without any energy have no sweep figures; they may have those of threads.
+    match summary::sweep::sections(rows) {
+        Ok(sweeps) => {
+            for (i, sweep) in sweeps.iter().enumerate() {
+                for figure in sweep.figures(&format!("f{i}"))? {
+                    save(&sweep.device, &figure.name, &figure.plot)?;
+                }
+            }
+        }
+        Err(error) if error.is::<TableError>() => {}
+        Err(error) => return Err(error),
+    }
+    for device in devices(rows) {
+        let of: Vec<Row> = rows.iter().filter(|row| row.device == device).cloned().collect();
+        let mut section = summary::kernels::section(&of, &device, "no sensor covers it");
+        if of.iter().any(|row| row.provenance == Provenance::Virtual) {
+            section.origin = report::Origin::Virtual;
+        }
+        for figure in section.figures("threads")? {
+            save(&device, &figure.name, &figure.plot)?;
+        }
+    }
+    Ok(written)
+}
+
+fn devices(rows: &[Row]) -> Vec<String> {
+    let mut devices: Vec<String> = Vec::new();
+    for row in rows {
+        if !devices.contains(&row.device) {
+            devices.push(row.device.clone());
+        }
+    }
+    devices
+}
+
+/// A device's name without what file names may not hold.
+fn file_name(device: &str) -> String {
+    let parts: Vec<String> = device
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.')
+        .filter(|part| !part.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    parts.join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_devices_become_names_of_files() {
+        assert_eq!(file_name("vnode-a100 (vnode)"), "vnode-a100-vnode");
+        assert_eq!(file_name("Intel(R) Xeon(R) CPU @ 2.60GHz/../x"), "intel-r-xeon-r-cpu-2.60ghz-..-x");
+    }
+}
