@@ -52,17 +52,22 @@ fn text(advice: &[Advice], bound: f64) -> String {
         if device != Some(&a.device) {
             device = Some(&a.device);
             let label = a.label.map_or_else(String::new, |label| format!("{label}: "));
-            text.push_str(&format!("{label}{}, for at most {:.1} % slowdown\n", a.device, 100.0 * bound));
+            text.push_str(&format!(
+                "{label}{}: the least energy for at most {:.1} % slowdown, against the machine as found (95 % intervals, from \
+                 blocks that did not choose)\n",
+                a.device,
+                100.0 * bound
+            ));
         }
         let percent = |interval: Option<Interval>| {
-            interval.map_or_else(|| " (no interval)".to_owned(), |i| format!(" [{:.1}, {:.1}]", i.low, i.high))
+            interval.map_or_else(|| " (no interval)".to_owned(), |i| format!(" [{:+.1}, {:+.1}]", i.low, i.high))
         };
         match &a.setting {
             None => {
                 text.push_str(&format!("  {}: leave it as it is; nothing saves energy within the bound\n", a.workload))
             }
             Some(setting) => text.push_str(&format!(
-                "  {}: {setting} saves {:.1} %{} of the energy for {:+.1} %{} of time\n",
+                "  {}: {setting} saves {:.1} %{} of the energy and changes the time by {:+.1} %{}\n",
                 a.workload,
                 a.choice.energy.gain_pct(),
                 percent(a.choice.energy.gain_interval_pct()),

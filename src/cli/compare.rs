@@ -2,6 +2,7 @@
 
 use super::context::{Context, Outcome, usage};
 use super::output;
+use crate::harness::table::compare::Exceeded;
 use crate::harness::table::{Accept, compare, gather, render};
 use crate::record::format::rows;
 use clap::Args;
@@ -53,6 +54,7 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         let points: Vec<_> = comparison
             .points
             .iter()
+            .chain(&comparison.workloads)
             .chain(&comparison.overall)
             .map(|p| json!({ "point": p.point, "time": ratio(&p.time), "energy": ratio(&p.energy), "edp": ratio(&p.edp) }))
             .collect();
@@ -64,13 +66,29 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     } else {
         let render = render::format(&options.format).ok_or_else(|| usage("there is no such format"))?;
         let mut text = render.render(&comparison.grid());
-        for exceeded in &over {
-            let percent = exceeded.ratio.change_pct();
-            text.push_str(&format!("over the threshold: {} of {} by {percent:+.1} %\n", exceeded.what, exceeded.point));
-        }
+        text.push_str(&verdict(&over, bound));
         output::text(&text)?;
     }
     Ok(if over.is_empty() { Outcome::Done } else { Outcome::ThresholdCrossed })
+}
+
+/// What crossed the threshold, or that nothing did; empty without a threshold.
+fn verdict(over: &[Exceeded], bound: Option<f64>) -> String {
+    const SHOWN: usize = 12;
+    let Some(bound) = bound else { return String::new() };
+    let percent = 100.0 * bound;
+    if over.is_empty() {
+        return format!("Nothing grew by more than {percent} % with certainty: exit code 0.\n");
+    }
+    let mut text = format!("Over the threshold of {percent} % (5 %, adjusted by Holm): exit code 3.\n");
+    for exceeded in over.iter().take(SHOWN) {
+        let percent = exceeded.ratio.change_pct();
+        text.push_str(&format!("  {} of {} by {percent:+.1} %\n", exceeded.what, exceeded.point));
+    }
+    if over.len() > SHOWN {
+        text.push_str(&format!("  and {} more (--json lists all)\n", over.len() - SHOWN));
+    }
+    text
 }
 
 #[cfg(test)]

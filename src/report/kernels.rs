@@ -296,6 +296,18 @@ impl Section for Vec<Characterisation> {
             out.push_str(&device.peak_table());
             out.push_str(&figure(&title, &plot, note));
             out.push_str(&device.kernel_table());
+            // Two points are no course; the table has them.
+            let mut threads: Vec<u32> = device.rows.iter().map(|row| row.threads).collect();
+            threads.sort_unstable();
+            threads.dedup();
+            if threads.len() > 2 {
+                out.push_str("<div class=\"grid\">\n");
+                for drawn in device.figures(&format!("threads{i}"))? {
+                    let title = format!("{}{}", escape(drawn.plot.title()), warning_badge(device.origin));
+                    out.push_str(&figure(&title, &drawn.plot.html(), drawn.note));
+                }
+                out.push_str("</div>\n");
+            }
         }
         Ok(out)
     }

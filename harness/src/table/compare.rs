@@ -1,15 +1,17 @@
 //! Two results files, point by point: did energy, time or EDP change?
 
 use super::data::{Cost, Device, Point};
-use super::gain::{Ratio, ratio};
+use super::gain::{LEVEL, Ratio, ratio};
 use super::grid::Grid;
-use ergometer_record::Interval;
+use ergometer_record::{Interval, stats};
 
 /// What happened to one point.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PointChange {
     /// Device, workload and setting.
     pub point: String,
+    /// Device and workload.
+    pub workload: String,
     /// New over base, paired by block.
     pub time: Ratio,
     /// Likewise.
@@ -23,6 +25,9 @@ pub struct PointChange {
 pub struct Comparison {
     /// Points that both files have.
     pub points: Vec<PointChange>,
+    /// Over the settings of each workload, where there are several: geometric mean of their ratios, with an interval over
+    /// settings. A regression of one kernel shows here with more certainty than in any of its points.
+    pub workloads: Vec<PointChange>,
     /// Over the points: geometric mean of their ratios, with an interval over points. `None` without common points.
     pub overall: Option<PointChange>,
     /// Points that only the base has.
@@ -38,44 +43,67 @@ pub fn compare(base: &[Device], new: &[Device]) -> Comparison {
     let (base_points, new_points) = (points(base), points(new));
     let mut changes = Vec::new();
     let mut only_in_base = Vec::new();
-    for (name, old) in &base_points {
-        let Some((_, new)) = new_points.iter().find(|(other, _)| other == name) else {
+    for (name, workload, old) in &base_points {
+        let Some((.., new)) = new_points.iter().find(|(other, ..)| other == name) else {
             only_in_base.push(name.clone());
             continue;
         };
         let of = |metric: fn(&Cost) -> f64| ratio(old, new, metric);
         if let (Some(time), Some(energy), Some(edp)) = (of(|c| c.time_s), of(|c| c.energy_j), of(Cost::edp)) {
-            changes.push(PointChange { point: name.clone(), time, energy, edp });
+            changes.push(PointChange { point: name.clone(), workload: workload.clone(), time, energy, edp });
         } else {
             only_in_base.push(format!("{name} (no common block)"));
         }
     }
     let only_in_new =
-        new_points.iter().map(|(n, _)| n).filter(|n| base_points.iter().all(|(o, _)| o != *n)).cloned().collect();
+        new_points.iter().map(|(n, ..)| n).filter(|n| base_points.iter().all(|(o, ..)| o != *n)).cloned().collect();
     let label = base.iter().chain(new).find_map(Device::label);
-    Comparison { overall: overall(&changes), points: changes, only_in_base, only_in_new, label }
+    let all: Vec<&PointChange> = changes.iter().collect();
+    Comparison {
+        overall: over_points("all points", &all),
+        workloads: by_workload(&changes),
+        points: changes,
+        only_in_base,
+        only_in_new,
+        label,
+    }
 }
 
-fn points(devices: &[Device]) -> Vec<(String, &Point)> {
+/// One change a workload that has several points.
+fn by_workload(changes: &[PointChange]) -> Vec<PointChange> {
+    let mut names: Vec<&str> = changes.iter().map(|change| change.workload.as_str()).collect();
+    names.dedup();
+    let of = |name: &str| {
+        let of: Vec<&PointChange> = changes.iter().filter(|change| change.workload == name).collect();
+        if of.len() < 2 { None } else { over_points(&format!("{name}, all settings"), &of) }
+    };
+    names.into_iter().filter_map(of).collect()
+}
+
+/// Name, device with workload, point.
+fn points(devices: &[Device]) -> Vec<(String, String, &Point)> {
     let mut points = Vec::new();
     for device in devices {
         for workload in &device.workloads {
             for point in std::iter::once(&workload.baseline).chain(&workload.points) {
                 let setting = point.setting.as_ref().map_or_else(|| point.label.clone(), ToString::to_string);
-                points.push((format!("{}: {} @{setting}", device.name, workload.label), point));
+                let workload = format!("{}: {}", device.name, workload.label);
+                points.push((format!("{workload} @{setting}"), workload, point));
             }
         }
     }
     points
 }
 
-fn overall(changes: &[PointChange]) -> Option<PointChange> {
+/// Geometric mean over points, with an interval over them.
+fn over_points(name: &str, changes: &[&PointChange]) -> Option<PointChange> {
     let of = |ratio: fn(&PointChange) -> f64| {
-        let new: Vec<f64> = changes.iter().map(ratio).collect();
+        let new: Vec<f64> = changes.iter().map(|change| ratio(change)).collect();
         Ratio::of(&vec![1.0; new.len()], &new)
     };
     Some(PointChange {
-        point: "all points".into(),
+        point: name.to_owned(),
+        workload: changes.first()?.workload.clone(),
         time: of(|c| c.time.estimate)?,
         energy: of(|c| c.energy.estimate)?,
         edp: of(|c| c.edp.estimate)?,
@@ -93,19 +121,31 @@ pub struct Exceeded {
     pub ratio: Ratio,
 }
 
-impl Comparison {
-    /// Increases beyond `share` (0.03 is 3 %) that are more than scatter: the estimate exceeds the threshold and the
-    /// interval excludes "no change". A single block has no interval; its estimate alone decides, and the text says so.
-    pub fn over(&self, share: f64) -> Vec<Exceeded> {
-        let mut exceeded = Vec::new();
-        for change in self.overall.iter().filter(|_| self.points.len() > 1).chain(&self.points) {
-            for (what, ratio) in [("time", change.time), ("energy", change.energy), ("EDP", change.edp)] {
-                if ratio.estimate > 1.0 + share && ratio.interval.is_none_or(|interval| interval.low > 1.0) {
-                    exceeded.push(Exceeded { point: change.point.clone(), what, ratio });
-                }
-            }
+/// The members of a family that exceed a threshold.
+fn exceeding(family: &[PointChange], share: f64) -> Vec<Exceeded> {
+    let all: Vec<(&PointChange, &'static str, Ratio)> = family
+        .iter()
+        .flat_map(|c| [("time", c.time), ("energy", c.energy), ("EDP", c.edp)].map(|(what, ratio)| (c, what, ratio)))
+        .collect();
+    let known: Vec<f64> = all.iter().filter_map(|(.., ratio)| ratio.p).collect();
+    let mut adjusted = stats::holm(&known).into_iter();
+    let mut exceeded = Vec::new();
+    for (change, what, ratio) in all {
+        let p = ratio.p.and_then(|_| adjusted.next());
+        if ratio.estimate > 1.0 + share && p.is_none_or(|p| p < 1.0 - LEVEL) {
+            exceeded.push(Exceeded { point: change.point.clone(), what, ratio });
         }
-        exceeded
+    }
+    exceeded
+}
+
+impl Comparison {
+    /// Increases beyond `share` (0.03 is 3 %) that are more than scatter: the estimate exceeds the threshold and no change is
+    /// rejected at 5 %, adjusted by Holm over all points, and over all workloads, so that a file of many points does not
+    /// raise an alarm by their number. A single block has no p-value; its estimate alone decides, and the text says so.
+    pub fn over(&self, share: f64) -> Vec<Exceeded> {
+        let overall: Vec<PointChange> = self.overall.iter().filter(|_| self.points.len() > 1).cloned().collect();
+        [&overall, &self.workloads, &self.points].into_iter().flat_map(|family| exceeding(family, share)).collect()
     }
 
     /// One row a point, with intervals.
@@ -121,10 +161,14 @@ impl Comparison {
         let rows = self
             .points
             .iter()
+            .chain(&self.workloads)
             .chain(&self.overall)
             .map(|c| vec![c.point.clone(), text(c.energy), text(c.time), text(c.edp), c.edp.n.to_string()])
             .collect();
-        let mut notes = vec!["Changes are new over base, paired by block, with 95 % intervals.".to_owned()];
+        let mut notes = vec![
+            "Changes are new over base, paired by block, with 95 % intervals; over several settings the interval is over them."
+                .to_owned(),
+        ];
         if self.points.iter().any(|c| c.edp.interval.is_none()) {
             notes.push("Points with n = 1 have no interval: their change may be scatter.".into());
         }

@@ -19,6 +19,8 @@ pub struct Ratio {
     pub estimate: f64,
     /// 95 % interval; `None` from a single block, which has no scatter.
     pub interval: Option<Interval>,
+    /// Two-sided p-value of no change; `None` from a single block.
+    pub p: Option<f64>,
     /// Blocks.
     pub n: usize,
 }
@@ -31,7 +33,7 @@ impl Ratio {
         }
         let logs: Vec<f64> = base.iter().zip(new).map(|(b, n)| (n / b).ln()).collect();
         let interval = stats::paired_ratio(base, new, LEVEL, SEED);
-        Some(Self { estimate: stats::mean(&logs)?.exp(), interval, n: logs.len() })
+        Some(Self { estimate: stats::mean(&logs)?.exp(), interval, p: stats::t_test(&logs), n: logs.len() })
     }
 
     /// How much is saved, in percent: positive when new is below base.

@@ -213,6 +213,35 @@ fn a_comparison_with_itself_finds_nothing_and_a_regression_is_found() {
     assert!(change.over(0.10).is_empty());
 }
 
+/// Comparisons of equal machines with 5 % of scatter and 20 points: an alarm at 3 % may be raised by chance in a twentieth
+/// of them, whatever the number of points. One kernel that really costs 6 % more is found in nearly all.
+#[test]
+fn many_points_raise_no_alarm_by_their_number() {
+    use rand::{RngExt, SeedableRng};
+    let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(9);
+    let mut file = |gemm: f64| {
+        let mut rows = Vec::new();
+        for block in 0..5 {
+            for (n, spec) in [(1.0, Size::Vector { n: 64 }), (gemm, Size::Vector { n: 128 })] {
+                for mhz in 0..10 {
+                    let setting = if mhz == 0 { Setting::default() } else { clock(f64::from(mhz) * 100.0) };
+                    let joules = 100.0 * n * (1.0 + random.random_range(-0.08..0.08));
+                    rows.push(Row { spec: f32_spec(Kernel::Triad, spec), ..row(&setting, block, 1.0, joules) });
+                }
+            }
+        }
+        gather(&rows, Accept::default()).unwrap()
+    };
+    let (mut alarms, mut found) = (0, 0);
+    for _ in 0..100 {
+        let base = file(1.0);
+        alarms += usize::from(!compare::compare(&base, &file(1.0)).over(0.03).is_empty());
+        let over = compare::compare(&base, &file(1.06)).over(0.03);
+        found += usize::from(over.iter().any(|e| e.what == "energy" && e.point.contains("n=128]f32, all settings")));
+    }
+    assert!(alarms <= 10 && found >= 80, "{alarms} alarms, {found} found");
+}
+
 #[test]
 fn advice_keeps_its_bound_and_names_the_command() {
     let devices = gather(&by_hand(), Accept::default()).unwrap();

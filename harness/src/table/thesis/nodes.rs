@@ -5,7 +5,7 @@
 
 use super::super::grid::Grid;
 use super::recompute::INFERRED_DRAM_W;
-use crate::sensor::dram::{TIERS_W, USE_FACTORS};
+use crate::sensor::dram::{Dimm, Profile};
 use ergometer_record::stats::{Line, fit_line};
 
 /// What one sample adds, in J: the largest number of which all these energies are multiples.
@@ -99,17 +99,41 @@ pub fn wrong_totals() -> Vec<(&'static str, &'static str, f64, f64)> {
     wrong
 }
 
-/// Ways to make [`QUANTUM_J`] by eq. 4.1 from the 512 GB of table 3.2 in modules of one size, at a round nominal period:
-/// modules, GB of each, share of use factor, power in W, period in s.
-pub fn explanations() -> Vec<(f64, f64, f64, f64, f64)> {
+/// A way to make [`QUANTUM_J`] by eq. 4.1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Explanation {
+    /// Whose tiers.
+    pub profile: Profile,
+    /// Modules of one size.
+    pub modules: u32,
+    /// Size of each, in GB.
+    pub gb: f64,
+    /// Factor by use of the memory.
+    pub factor: f64,
+    /// Power of all, in W.
+    pub power_w: f64,
+    /// Nominal sampling period, in s.
+    pub period_s: f64,
+}
+
+/// Memory of these machines, in GB (table 3.2, AMD-2).
+const MEMORY_GB: f64 = 512.0;
+/// Share of it in use: three matrices of 16384 x 16384 doubles are 6 GB.
+const SHARE_IN_USE: f64 = 0.01;
+
+/// All ways to make [`QUANTUM_J`] of [`MEMORY_GB`] in DDR4 modules of one size, nearly unused, at a round period.
+pub fn explanations() -> Vec<Explanation> {
     let mut found = Vec::new();
-    for (gb, watts) in TIERS_W {
-        for (_, factor) in USE_FACTORS {
-            let modules = 512.0 / gb;
-            let power = modules * watts * factor;
-            for period in [0.1, 0.2, 0.25, 0.5, 1.0, 2.0] {
-                if (power * period - QUANTUM_J).abs() < 1e-6 {
-                    found.push((modules, gb, factor, power, period));
+    for profile in Profile::ALL {
+        for gb in [16.0, 32.0, 64.0, 128.0, 256.0] {
+            let modules = (MEMORY_GB / gb) as u32;
+            // 26 is DDR4 (SMBIOS).
+            let dimms = vec![Dimm { gib: gb, technology: 26 }; modules as usize];
+            let Some(power) = profile.power(&dimms, SHARE_IN_USE) else { continue };
+            for period_s in [0.1, 0.2, 0.25, 0.5, 1.0, 2.0] {
+                if (power.0 * period_s - QUANTUM_J).abs() < 1e-6 {
+                    let factor = profile.use_factor(SHARE_IN_USE);
+                    found.push(Explanation { profile, modules, gb, factor, power_w: power.0, period_s });
                 }
             }
         }
@@ -170,9 +194,8 @@ fn notes() -> Vec<String> {
         ));
     }
     notes.push(format!(
-        "{QUANTUM_J} J is {INFERRED_DRAM_W} W for 0.5 s: the power that the DVFS gains of tables 3.23 and 3.24 imply for the \
-         memory of the same machine type (EPYC 7513 with A100). The integral over the printed times is taken with it. \
-         Neither power nor period is printed. {}",
+        "{} The integral is {INFERRED_DRAM_W} W times the printed time. The same power is what the DVFS gains of tables 3.23 and \
+         3.24 imply for the memory of this machine type (EPYC 7513 with A100).",
         by_equation()
     ));
     for (table, column, printed, sum) in wrong_totals() {
@@ -194,17 +217,23 @@ fn notes() -> Vec<String> {
 fn by_equation() -> String {
     let found: Vec<String> = explanations()
         .iter()
-        .map(|(modules, gb, factor, watts, period)| {
-            format!("{modules} modules of {gb} GB at factor {factor:.2}, {watts:.1} W for {period} s")
+        .map(|e| {
+            format!(
+                "{} modules of {} GB at factor {} by the tiers of {}: {:.1} W for {} s",
+                e.modules,
+                e.gb,
+                e.factor,
+                match e.profile {
+                    Profile::Thesis => "eq. 4.1 as printed",
+                    Profile::Ea2p => "the program (EA2P), which are not those that are printed",
+                },
+                e.power_w,
+                e.period_s
+            )
         })
         .collect();
-    if found.is_empty() {
-        "No module size of eq. 4.1 gives it for 512 GB at a round period.".into()
-    } else {
-        format!(
-            "By eq. 4.1 and the 512 GB of table 3.2 it could also be {}; the lowest factor, which fits the few GB in use, \
-             gives it at no round period.",
-            found.join("; ")
-        )
+    match found.as_slice() {
+        [] => format!("No module size gives {QUANTUM_J} J for 512 GB at a round period."),
+        found => format!("512 GB give {QUANTUM_J} J at a round period as {}.", found.join("; ")),
     }
 }

@@ -4,7 +4,8 @@ use super::printed::{Bench, Best, Platform, Power, Set};
 use ergometer_record::Technique;
 
 /// DRAM of the A100's host, in W: with it the recomputed gains of DVFS equal the printed ones to within a point. It is
-/// inferred from them, and printed nowhere.
+/// inferred from them, and printed nowhere; [`super::nodes`] finds
+/// the same power behind the memory's energies of tables 3.7 to 3.10.
 pub const INFERRED_DRAM_W: f64 = 16.8;
 /// A difference of printed and recomputed gain above this many points is flagged.
 pub const FLAG_POINTS: f64 = 3.0;

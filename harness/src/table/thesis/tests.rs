@@ -101,7 +101,11 @@ fn the_memorys_energies_count_samples() {
     assert!((over(short) - 1.613).abs() < 1e-3 && (over(long) - 0.8438).abs() < 1e-3);
     // 8.4 J in half a second are the 16.8 W that the DVFS gains of the A100 imply.
     assert!((nodes::QUANTUM_J / 0.5 - INFERRED_DRAM_W).abs() < 1e-9);
-    assert!(nodes::explanations().iter().any(|(n, gb, factor, ..)| (*n, *gb, *factor) == (8.0, 64.0, 0.70)));
+    // 8 x 6 W x 0.35, by the program's tiers and by no others.
+    let found = nodes::explanations();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].modules, found[0].gb, found[0].factor, found[0].period_s), (8, 64.0, 0.35, 0.5));
+    assert!((found[0].power_w - INFERRED_DRAM_W).abs() < 1e-9);
 }
 
 #[test]
