@@ -59,8 +59,8 @@ fn text(advice: &[Advice], bound: f64) -> String {
                 100.0 * bound
             ));
         }
-        let percent = |interval: Option<Interval>| {
-            interval.map_or_else(|| " (no interval)".to_owned(), |i| format!(" [{:+.1}, {:+.1}]", i.low, i.high))
+        let range = |interval: Option<Interval>, text: fn(Interval) -> String| {
+            interval.map_or_else(|| " (no interval)".to_owned(), text)
         };
         match &a.setting {
             None => {
@@ -70,9 +70,9 @@ fn text(advice: &[Advice], bound: f64) -> String {
                 "  {}: {setting} saves {:.1} %{} of the energy and changes the time by {:+.1} %{}\n",
                 a.workload,
                 a.choice.energy.gain_pct(),
-                percent(a.choice.energy.gain_interval_pct()),
+                range(a.choice.energy.gain_interval_pct(), |i| format!(" [{:.1}, {:.1}]", i.low, i.high)),
                 a.choice.time.change_pct(),
-                percent(a.choice.time.change_interval_pct()),
+                range(a.choice.time.change_interval_pct(), |i| format!(" [{:+.1}, {:+.1}]", i.low, i.high)),
             )),
         }
         for command in &a.commands {

@@ -132,6 +132,10 @@ fn finish(
         ));
     }
     text.push_str(&format!("results: {}\n", file.display()));
+    let first = measured.first().map_or(0, |row| row.threads);
+    if measured.iter().any(|row| row.threads != first) {
+        text.push_str(&format!("next: ergometer table --layout threads {0} (or simd, frameworks)\n", file.display()));
+    }
     output::text(&text)?;
     Ok(Outcome::Done)
 }

@@ -80,12 +80,7 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     }
     let accept = Accept { virtual_node: !options.no_virtual, modelled: options.with_modelled };
     if let Some(mapping) = &options.mapping {
-        let mapping = format::read_mapping(mapping)?;
-        let mut found = Vec::new();
-        for file in &options.results {
-            found.push(foreign::table(&file_name(file), &format::read(file, &mapping)?, &mapping)?);
-        }
-        return edp(context, &found, render);
+        return theirs(context, mapping, &options, render);
     }
     let mut all = Vec::new();
     for file in &options.results {
@@ -97,13 +92,35 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     if options.layout == Layout::Edp {
         return edp(context, &edp_tables(&all, accept)?, render);
     }
-    let grids = grids(options.layout, &all, accept, render)?;
+    print(context, &grids(options.layout, &all, accept, render)?, render)
+}
+
+fn print(context: &Context, grids: &[Grid], render: &dyn Render) -> anyhow::Result<Outcome> {
     if context.globals.json {
         output::json(&grids.iter().map(tables::grid_as_json).collect::<Vec<_>>())?;
     } else {
         output::text(&grids.iter().map(|grid| render.render(grid)).collect::<Vec<_>>().join("\n"))?;
     }
     Ok(Outcome::Done)
+}
+
+/// Somebody else's sweep, which has time, energy and setting, and nothing that the other layouts need.
+fn theirs(context: &Context, mapping: &Path, options: &Options, render: &dyn Render) -> anyhow::Result<Outcome> {
+    let mapping = format::read_mapping(mapping)?;
+    let (mut found, mut fronts) = (Vec::new(), Vec::new());
+    for file in &options.results {
+        let (name, points) = (file_name(file), format::read(file, &mapping)?);
+        match options.layout {
+            Layout::Edp => found.push(foreign::table(&name, &points, &mapping)?),
+            Layout::Front => fronts.push(front::grid(&foreign::device(&name, &points, &mapping)?)),
+            _ => {
+                return Err(usage(
+                    "a CSV with --mapping gives the layouts edp and front; the others need more columns",
+                ));
+            }
+        }
+    }
+    if options.layout == Layout::Edp { edp(context, &found, render) } else { print(context, &fronts, render) }
 }
 
 fn file_name(path: &Path) -> String {

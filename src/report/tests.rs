@@ -173,7 +173,7 @@ fn every_section_is_there_well_formed_and_the_same_every_time() {
         assert!(html.contains(&format!("<section id=\"{}\">", section.id())));
         assert!(html.contains(&format!("<a href=\"#{}\">", section.id())));
     }
-    assert_eq!(html.matches("<svg class=\"plot\"").count(), 4, "roofline, EDP, calibration, policies");
+    assert_eq!(html.matches("<svg class=\"plot\"").count(), 6, "roofline, EDP, power, gains, calibration, policies");
     assert!(!html.contains("#E0"), "a placeholder colour was left");
 }
 

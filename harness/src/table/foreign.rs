@@ -1,32 +1,47 @@
 //! The EDP table of a sweep measured by somebody else.
 
 use super::TableError;
-use super::data::{Cost, Point, Workload};
+use super::data::{Cost, Device, Point, Workload};
 use super::edp::{EdpTable, build};
 use ergometer_record::format::foreign::{Baseline, ForeignPoint, Mapping};
 use ergometer_record::{Technique, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The table of foreign points; `name` says whose they are. Lines with the same workload and setting are repeats and
-/// become blocks in the order of the file.
+/// Foreign points as a device; `name` says whose they are. Lines with the same workload and setting are repeats and become
+/// blocks in the order of the file.
 ///
 /// # Errors
 /// A workload without its baseline; a baseline that is `max` or `min` of settings that are no numbers.
-pub fn table(name: &str, points: &[ForeignPoint], mapping: &Mapping) -> Result<EdpTable, TableError> {
+pub fn device(name: &str, points: &[ForeignPoint], mapping: &Mapping) -> Result<Device, TableError> {
     let mut workloads: BTreeMap<&str, Vec<&ForeignPoint>> = BTreeMap::new();
     for point in points {
         workloads.entry(&point.workload).or_default().push(point);
     }
-    let mut gathered = Vec::new();
+    let mut device = Device {
+        name: name.to_owned(),
+        provenances: BTreeSet::new(),
+        components: BTreeSet::new(),
+        workloads: Vec::new(),
+        remarks: vec![
+            "The settings are taken as written in that file: nothing confirms that they held or that a cap was binding."
+                .into(),
+        ],
+    };
     for (label, lines) in workloads {
-        gathered.push(workload(label, &lines, mapping)?);
+        device.workloads.push(workload(label, &lines, mapping)?);
     }
-    let mut table = build(format!("best EDP improvement with associated execution time, {name}"), &gathered);
+    Ok(device)
+}
+
+/// The EDP table of foreign points.
+///
+/// # Errors
+/// As [`device`].
+pub fn table(name: &str, points: &[ForeignPoint], mapping: &Mapping) -> Result<EdpTable, TableError> {
+    let device = device(name, points, mapping)?;
+    let mut table = build(format!("best EDP improvement with associated execution time, {name}"), &device.workloads);
     table.unit = Some(mapping.unit.clone());
-    table.notes.push(
-        "The settings are taken as written in that file: nothing confirms that they held or that a cap was binding."
-            .into(),
-    );
+    table.notes.extend(device.remarks);
     Ok(table)
 }
 

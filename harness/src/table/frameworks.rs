@@ -35,13 +35,16 @@ pub struct FrameworkTable {
     pub provenances: BTreeSet<Provenance>,
 }
 
+/// Rows by block, order and repeat: one window each.
+type Windows<'a> = BTreeMap<(u32, u32, u32), Vec<&'a Row>>;
+
 /// The table of every point at the settings as found.
 ///
 /// # Errors
 /// There is no such row.
 pub fn table(rows: &[Row], accept: Accept) -> Result<FrameworkTable, TableError> {
     let mut order: Vec<(String, String)> = Vec::new();
-    let mut windows: BTreeMap<(String, String), BTreeMap<(u32, u32, u32), Vec<&Row>>> = BTreeMap::new();
+    let mut windows: BTreeMap<(String, String), Windows<'_>> = BTreeMap::new();
     let kernels = rows.iter().filter(|r| r.spec.kernel != Kernel::Idle && !r.spec.kernel.is_probe());
     for row in kernels.filter(|row| row.setting.is_baseline()) {
         let key = (row.executor.clone(), format!("{}\u{0}{}", row.device, workload_label(row)));
@@ -86,9 +89,8 @@ pub fn table(rows: &[Row], accept: Accept) -> Result<FrameworkTable, TableError>
 impl FrameworkTable {
     /// The layout of table 3.17.
     pub fn grid(&self) -> Grid {
-        let largest = |of: fn(&FrameworkRow) -> &Vec<f64>| {
-            prefix(self.rows.iter().flat_map(|row| of(row)).copied().fold(0.0, f64::max))
-        };
+        let largest =
+            |of: fn(&FrameworkRow) -> &Vec<f64>| prefix(self.rows.iter().flat_map(of).copied().fold(0.0, f64::max));
         let (second, s) = largest(|row| &row.time_s);
         let joules = prefix(self.rows.iter().flat_map(|r| r.gpu_j.iter().chain(&r.cpu_j)).copied().fold(0.0, f64::max));
         let cell = |values: &[f64], factor: f64| {

@@ -137,6 +137,7 @@ pub fn grid(device: &Device) -> Grid {
          caps that bound nothing, are no candidates; the baseline is one."
             .into(),
     );
+    notes.extend(device.remarks.iter().cloned());
     if let Some(label) = device.label() {
         notes.insert(0, format!("{label}: these energies are not measurements of real hardware."));
     }

@@ -146,6 +146,8 @@ impl Paradigm {
 }
 
 type Key = (KernelSpec, String);
+/// Rows by version, with its rank.
+type Versions<'a> = BTreeMap<(usize, String), Vec<&'a Row>>;
 
 /// The tables of `rows` at the settings as found, one a device.
 ///
@@ -153,7 +155,7 @@ type Key = (KernelSpec, String);
 /// No kernel was run with two code versions, or thread counts.
 pub fn tables(rows: &[Row], paradigm: Paradigm, accept: Accept) -> Result<Vec<ParadigmTable>, TableError> {
     let models = IdleModel::of(rows);
-    let mut devices: BTreeMap<String, BTreeMap<Key, BTreeMap<(usize, String), Vec<&Row>>>> = BTreeMap::new();
+    let mut devices: BTreeMap<String, BTreeMap<Key, Versions<'_>>> = BTreeMap::new();
     let kernels = rows.iter().filter(|r| r.spec.kernel != Kernel::Idle && !r.spec.kernel.is_probe());
     for row in kernels.filter(|row| row.setting.is_baseline() && row.threads > 0) {
         let workloads = devices.entry(super::idle::device(row)).or_default();

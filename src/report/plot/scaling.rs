@@ -88,27 +88,34 @@ pub(in crate::report) fn plot(
     lines.retain(|(_, line)| line.len() > 1);
     lines.iter_mut().for_each(|(_, line)| line.sort_by(|a, b| a.0.total_cmp(&b.0)));
     let all = || lines.iter().flat_map(|(_, line)| line);
+    // Counts stand side by side: 1, 2, 4 and 32 threads are four settings, not points of a scale.
+    let mut counts: Vec<f64> = all().map(|(threads, _)| *threads).collect();
+    counts.sort_by(f64::total_cmp);
+    counts.dedup();
+    let place = |threads: f64| counts.iter().position(|count| *count == threads).unwrap_or(0) as f64;
+    let names: Vec<String> = counts.iter().map(ToString::to_string).collect();
+    let ends = |v: &Estimate| v.range().map_or(vec![v.value()], |(low, high)| vec![low, high]);
     let unit = if quantity == Quantity::Bandwidth { "GB/s" } else { "W" };
     let axes = (
-        Axis::fit("threads", Unit::Plain(""), Scale::Log, all().map(|(threads, _)| *threads)),
-        Axis::fit(quantity.name(), Unit::Plain(unit), Scale::Linear, all().map(|(_, v)| v.value()).chain([0.0])),
+        Axis::names("threads", &names),
+        Axis::fit(quantity.name(), Unit::Plain(unit), Scale::Linear, all().flat_map(|(_, v)| ends(v)).chain([0.0])),
     );
     let (Some(x), Some(y)) = axes else { return Ok(Plot::empty(title)) };
     if lines.is_empty() {
         return Ok(Plot::empty(title));
     }
-    let description = format!("{} kernels; threads on a logarithmic axis.", lines.len());
+    let description = format!("{} kernels.", lines.len());
     let spec = Spec { id, title: &title, description: &description, origin: of.origin, x: &x, y: &y };
     let drawing = canvas::draw(&spec, |pen| {
         for (i, (_, line)) in lines.iter().enumerate() {
-            pen.line(&line.iter().map(|(n, v)| (*n, v.value())).collect::<Vec<_>>(), Mark::series(i).ink(), 3)?;
+            pen.line(&line.iter().map(|(n, v)| (place(*n), v.value())).collect::<Vec<_>>(), Mark::series(i).ink(), 3)?;
             for (threads, value) in line {
-                pen.bars(Estimate::Single(*threads), *value, Ink::Muted)?;
+                pen.bars(Estimate::Single(place(*threads)), *value, Ink::Muted)?;
             }
         }
         for (i, (_, line)) in lines.iter().enumerate() {
             for (threads, value) in line {
-                pen.mark(*threads, value.value(), Mark::series(i), Fill::Solid)?;
+                pen.mark(place(*threads), value.value(), Mark::series(i), Fill::Solid)?;
             }
         }
         Ok(())
