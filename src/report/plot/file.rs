@@ -113,6 +113,15 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_whole_and_its_texts_are_escaped() {
+        let entries = [Entry::line(Ink::Series(0), "a < b")];
+        let svg = whole("T & U", "<svg class=\"plot\" viewBox=\"0 0 1000 720\"></svg>", &entries);
+        assert!(svg.starts_with("<svg xmlns=") && svg.contains(".s10 { stroke: #") && svg.contains(".d {"), "{svg}");
+        assert!(svg.contains("a &lt; b") && svg.contains("T &amp; U"));
+        assert_eq!(svg.matches("<svg").count(), svg.matches("</svg>").count());
+    }
+
+    #[test]
     fn a_long_legend_is_broken_into_lines() {
         let entries: Vec<Entry> = (0..9).map(|i| Entry::line(Ink::Series(i), "a kernel with a long name")).collect();
         let (text, lines) = legend(&entries);
