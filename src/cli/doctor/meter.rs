@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Options of the calibration.
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(super) struct MeterOptions {
     /// An external meter's record: a CSV with a column of time (unix_s, time_s, time or timestamp) and one of power
     /// (power_w, watts, power_kw, power_mw). Gives gain and offset of the sensors in --samples.
     #[arg(long, value_name = "METER.csv", requires = "samples")]
@@ -19,7 +19,7 @@ pub(super) struct Options {
     samples: Option<PathBuf>,
 }
 
-impl Options {
+impl MeterOptions {
     /// Both files, or none.
     pub(super) fn files(&self) -> anyhow::Result<Option<(&Path, &Path)>> {
         match (&self.meter, &self.samples) {

@@ -11,7 +11,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(flatten)]
-    meter: meter::Options,
+    meter: meter::MeterOptions,
     #[command(flatten)]
     sensors: sensor_character::CharacteriseFlags,
     #[command(flatten)]
