@@ -121,7 +121,8 @@ fn informed(
         info.period = Seconds(period.estimate);
     }
     if let Some(step) = found.resolution.known() {
-        info.resolution = step.estimate;
+        // A text can be finer than the hardware beneath it, whose step is known for some sensors.
+        info.resolution = info.resolution.max(step.estimate);
     }
     if let (Kind::Power, Some(gain)) = (found.kind, found.gain.known()) {
         let reference = counters.iter().find(|c| c.component == info.component).map_or(info.gain_u, |c| c.gain_u);

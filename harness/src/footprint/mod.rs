@@ -83,9 +83,39 @@ pub struct Step {
     /// Time of one pass.
     pub time_s: Seconds,
     /// Modelled energy of one pass and its standard uncertainty.
+    #[serde(with = "plain")]
     pub modelled: Energy,
     /// Measured energy of one pass, all DRAM domains together.
+    #[serde(with = "plain")]
     pub measured: Energy,
+}
+
+/// An [`Energy`] in files: `{energy_j, energy_u_j}` or `{reason}`.
+mod plain {
+    use super::{Deserialize, Energy, Joules, Serialize};
+    use serde::{Deserializer, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Plain {
+        Known { energy_j: Joules, energy_u_j: Joules },
+        Absent { reason: String },
+    }
+
+    pub(super) fn serialize<S: Serializer>(energy: &Energy, to: S) -> Result<S::Ok, S::Error> {
+        let plain = match energy.clone() {
+            Ok((energy_j, energy_u_j)) => Plain::Known { energy_j, energy_u_j },
+            Err(reason) => Plain::Absent { reason },
+        };
+        plain.serialize(to)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Energy, D::Error> {
+        Ok(match Plain::deserialize(from)? {
+            Plain::Known { energy_j, energy_u_j } => Ok((energy_j, energy_u_j)),
+            Plain::Absent { reason } => Err(reason),
+        })
+    }
 }
 
 /// Goes through the footprints, each for at least `window`; `go_on` is told each one beforehand and returns false to stop.

@@ -1,7 +1,7 @@
 //! The DRAM model beside a measured domain, over memory and sensors whose energies are known.
 
 use ergometer_harness::clock::Clock;
-use ergometer_harness::footprint::{FootprintError, Memory, Sensors, compare};
+use ergometer_harness::footprint::{FootprintError, Memory, Sensors, Step, compare};
 use ergometer_harness::sensor::{Quantity, Reading, Sensor, SensorError, SensorInfo};
 use ergometer_record::measurement::Domain;
 use ergometer_record::{Component, Joules, Provenance, Seconds, Watts};
@@ -125,6 +125,9 @@ fn without_a_domain_the_model_stands_alone_and_says_why() {
     let steps = compare(&mut watched, &mut memory, &machine, &[GIB], Seconds(0.2), &mut |_| true).unwrap();
     assert!(steps[0].modelled.is_ok());
     assert!(steps[0].measured.as_ref().unwrap_err().contains("no DRAM domain"));
+    let json = serde_json::to_string(&steps).unwrap();
+    assert!(json.contains(r#""measured":{"reason":"no DRAM"#) && json.contains(r#""modelled":{"energy_j":"#), "{json}");
+    assert_eq!(serde_json::from_str::<Vec<Step>>(&json).unwrap(), steps);
     watched.model = Err(SensorError::Missing { id: "dram:model".into(), reason: "no table of modules".into() });
     let steps = compare(&mut watched, &mut memory, &machine, &[GIB], Seconds(0.2), &mut |_| true).unwrap();
     assert!(steps[0].modelled.as_ref().unwrap_err().contains("no table of modules"));
