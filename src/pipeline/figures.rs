@@ -70,6 +70,55 @@ fn file_name(device: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::measurement::{Domain, f32_spec};
+    use crate::record::{Component, Joules, Kernel, Seconds, Setting, Size, Verdict, Watts};
+
+    /// GEMM and TRIAD under two caps, two blocks, on a virtual card.
+    fn rows() -> Vec<Row> {
+        let cap = |w| Setting { gpu_cap_w: Some(Watts(w)), ..Setting::default() };
+        let mut rows = Vec::new();
+        for spec in [f32_spec(Kernel::Gemm, Size::square(64)), f32_spec(Kernel::Triad, Size::Vector { n: 64 })] {
+            for block in 0..2 {
+                for (setting, time, watts) in
+                    [(Setting::default(), 1.0, 300.0), (cap(200.0), 1.1, 200.0), (cap(150.0), 1.5, 150.0)]
+                {
+                    rows.push(Row {
+                        block,
+                        verdict: if setting.is_baseline() { Verdict::Baseline } else { Verdict::Held },
+                        setting,
+                        component: Component::new(Domain::Gpu, 0),
+                        energy: Some(Joules(watts * time)),
+                        provenance: Provenance::Virtual,
+                        ..Row::timed(spec, "vnode", "card", Seconds(time * (1.0 + 0.01 * f64::from(block))))
+                    });
+                }
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn a_sweep_under_caps_gives_its_four_figures() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = write(&rows(), folder.path()).unwrap();
+        let names: Vec<_> = written.iter().map(|p| p.file_name().unwrap().to_string_lossy().into_owned()).collect();
+        let expected = ["edp-time", "power-powercap", "edp-cap", "gain-technique"];
+        assert_eq!(names, expected.map(|name| format!("card-vnode-{name}.svg")));
+        for path in &written {
+            let svg = std::fs::read_to_string(path).unwrap();
+            assert!(svg.starts_with("<svg xmlns=") && svg.contains("VIRTUAL") && !svg.contains("#E0"), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn times_alone_draw_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rows = rows();
+        for row in &mut rows {
+            (row.energy, row.provenance) = (None, Provenance::Absent);
+        }
+        assert_eq!(write(&rows, folder.path()).unwrap(), Vec::<PathBuf>::new());
+    }
 
     #[test]
     fn names_of_devices_become_names_of_files() {
