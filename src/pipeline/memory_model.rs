@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn what_is_absent_is_said_and_empty_for_programs() {
         let people = grid(&steps(), false);
-        assert_eq!(people.rows[0], ["1 GiB", "100.000 ms", "1.500 +- 0.400 J", "1.000 +- 0.100 J", "1.50"]);
+        assert_eq!(people.rows[0], ["1 GiB", "100 ms", "1.500 +- 0.400 J", "1.000 +- 0.100 J", "1.50"]);
         assert_eq!(people.rows[1][3..], ["absent", ""]);
         assert!(people.notes.iter().any(|n| n.contains("no DRAM domain")));
         let bare = grid(&steps(), true);

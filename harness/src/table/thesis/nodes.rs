@@ -121,7 +121,7 @@ const MEMORY_GB: f64 = 512.0;
 /// Share of it in use: three matrices of 16384 x 16384 doubles are 6 GB.
 const SHARE_IN_USE: f64 = 0.01;
 
-/// All ways to make [`QUANTUM_J`] of [`MEMORY_GB`] in DDR4 modules of one size, nearly unused, at a round period.
+/// All ways to make [`QUANTUM_J`] of the 512 GB of table 3.2 in DDR4 modules of one size, nearly unused, at a round period.
 pub fn explanations() -> Vec<Explanation> {
     let mut found = Vec::new();
     for profile in Profile::ALL {
