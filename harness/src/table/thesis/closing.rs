@@ -150,8 +150,8 @@ fn sleeping_threads() -> Option<String> {
     };
     Some(format!(
         "Table 3.14, claimed: sleeping OpenMP threads have a marginal impact on idle power. Nearly: 32 threads against one, \
-         paired by length, draw {} (AMD), {} (Intel) and {} (Intel's memory) with 95 % intervals from four lengths, which \
-         is about a twentieth of idle power; the regressions over all threads hide it in their residuals.",
+         paired by length, draw {} (AMD), {} (Intel) and {} (Intel's memory) with 95 % intervals from four \
+         lengths; the regressions over all threads hide it in their residuals.",
         change(0)?,
         change(1)?,
         change(2)?,
@@ -165,7 +165,7 @@ fn application_energy() -> Option<String> {
     Some(format!(
         "Tables 3.15 and 3.16, claimed: E_app is the energy less the idle line (eq. 3.2 to 3.4). On Intel 50.0 W were \
          subtracted in {near} of {of} lines, and other round powers in the rest, where the fitted lines have 48 W and an \
-         intercept: {too_low} of the E_app are too low, by up to {:.1} %. The gains that the text draws from them hardly change.",
+         intercept: {too_low} of the E_app are too low, by up to {:.1} %.",
         -off,
     ))
 }
