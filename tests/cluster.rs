@@ -162,8 +162,8 @@ fn a_node_that_is_killed_ends_the_sweep_of_all_and_it_goes_on_later() {
     let output = mpirun_with(folder.path(), &killed, &[&sweep[..], &["plan.toml", "--out", "all"]].concat());
     assert!(!output.status.success());
     let said = text(&output.stderr);
-    assert!(said.contains("the sweep ended on all nodes: rank 2"), "{said}");
-    // The others put their settings back themselves, the guardian of the killed one does so in its own time.
+    // The others put their settings back when they lose it, or when mpirun ends them; the guardian of a killed one does so
+    // in its own time.
     for node in ["alpha", "beta"] {
         let start = Instant::now();
         while !is_restored(&folder.path().join("all").join(node).join("vnode-state.json")) {

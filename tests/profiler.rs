@@ -42,6 +42,9 @@ fn children_are_included_and_standard_output_is_the_commands() {
     assert!(stderr.contains("0.250 J") && stderr.contains("(counter, powercap:intel-rapl:0)"), "{stderr}");
     assert!(stderr.contains("energy of the machine during the command"), "{stderr}");
     assert!(stderr.contains("ended with exit code 7") && stderr.contains("of one core"), "{stderr}");
+    // The report is a result: quiet leaves it.
+    let quiet = run(folder.path(), &["--quiet", "run", "--", "true"]);
+    assert!(text(&quiet.stderr).contains("ended with exit code 0"), "{}", text(&quiet.stderr));
 }
 
 #[test]
@@ -88,6 +91,8 @@ fn files_that_can_not_be_are_refused_before_the_command_runs() {
         assert_eq!(output.status.code(), Some(2), "{option} {file}");
         assert!(text(&output.stderr).contains(expected), "{}", text(&output.stderr));
     }
+    let both = run(folder.path(), &["run", "--samples", "s.csv", "--intervals", "10,20", "--", "touch", "ran"]);
+    assert_eq!(both.status.code(), Some(2), "{}", text(&both.stderr));
     assert!(!folder.path().join("ran").exists());
     assert_eq!(fs::read_to_string(folder.path().join("mine.csv")).unwrap(), "precious");
 }

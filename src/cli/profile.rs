@@ -8,7 +8,10 @@ use crate::harness::cluster::{self, Alone, Launch, NodeId, Outcome as RankOutcom
 use crate::harness::meter::{Exit, OutputOptions, RunError, RunOptions, run_command};
 use crate::record::Seconds;
 use clap::Args;
+use serde::Serialize;
 use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// Options of `ergometer run`.
@@ -65,12 +68,7 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         None if options.nodes.is_some() => on_nodes(context, &Alone::new(node), &options, &settings),
         None => {
             let report = run_command(&options.command, &settings).map_err(refused)?;
-            // The command has standard output for itself: the energies go to standard error unless asked for as JSON.
-            if context.globals.json {
-                output::json(&report)?;
-            } else {
-                context.say(&report);
-            }
+            tell(context, &report)?;
             Ok(outcome(report.exit))
         }
     }
@@ -91,11 +89,7 @@ fn on_nodes(context: &Context, ranks: &dyn Ranks, options: &Options, settings: &
     })?;
     match run.outcome {
         RankOutcome::Report(report) => {
-            if context.globals.json {
-                output::json(&report)?;
-            } else {
-                context.say(&report);
-            }
+            tell(context, &report)?;
             if let Some(path) = &options.nodes {
                 cluster::rows::write(path, &report.cluster.rows())?;
             }
@@ -112,6 +106,17 @@ fn on_nodes(context: &Context, ranks: &dyn Ranks, options: &Options, settings: &
         }
     }
     Ok(outcome(run.exit))
+}
+
+/// The report is a result, which `--quiet` leaves. The command has standard output for itself: the energies go to standard
+/// error unless they are asked for as JSON.
+fn tell(context: &Context, report: &(impl Serialize + Display)) -> anyhow::Result<()> {
+    if context.globals.json {
+        return output::json(report);
+    }
+    // Nowhere to complain to when standard error is gone.
+    let _ = writeln!(io::stderr(), "{report}");
+    Ok(())
 }
 
 fn outcome(exit: Exit) -> Outcome {

@@ -71,8 +71,17 @@ fn lost(rank: usize, error: &io::Error) -> ClusterError {
 fn data(stream: &mut TcpStream, rank: usize) -> Result<Vec<u8>, ClusterError> {
     match receive(stream).map_err(|error| lost(rank, &error))? {
         Frame::Data(bytes) => Ok(bytes),
-        Frame::Leave(reason) => Err(ClusterError::Lost { rank, reason: String::from_utf8_lossy(&reason).into_owned() }),
+        Frame::Leave(bytes) => {
+            let said = || (rank, String::from_utf8_lossy(&bytes).into_owned());
+            let (rank, reason) = serde_json::from_slice(&bytes).unwrap_or_else(|_| said());
+            Err(ClusterError::Lost { rank, reason })
+        }
     }
+}
+
+/// Says who leaves, and why: not always the sender.
+fn leave(rank: usize, reason: &str) -> Frame {
+    Frame::Leave(serde_json::json!([rank, reason]).to_string().into_bytes())
 }
 
 impl Ranks for SocketRanks {
@@ -106,8 +115,8 @@ impl Ranks for SocketRanks {
                         Ok(part) => parts.push(part),
                         Err(error) => {
                             // The others are told who it was; those that are gone as well need not hear it.
-                            for stream in &mut *streams {
-                                let _ = send(stream, &Frame::Leave(error.to_string().into_bytes()));
+                            if let ClusterError::Lost { rank, reason } = &error {
+                                streams.iter_mut().for_each(|stream| drop(send(stream, &leave(*rank, reason))));
                             }
                             return Err(error);
                         }
@@ -131,7 +140,7 @@ impl Ranks for SocketRanks {
     }
 
     fn abort(&self, reason: &str) {
-        let frame = Frame::Leave(reason.as_bytes().to_vec());
+        let frame = leave(self.rank, reason);
         // Best effort: a closed connection says the same.
         match &mut *self.links.borrow_mut() {
             Links::Spoke(hub) => drop(send(hub, &frame)),
