@@ -7,6 +7,7 @@ use crate::harness::cluster::Launch;
 use crate::harness::lease;
 use crate::harness::sweep::{Plan, dry_run};
 use crate::harness::vnode::Pace;
+use crate::pipeline::device::Device;
 use crate::pipeline::nodes::Job;
 use crate::pipeline::sweep::{self, Places, Target};
 use crate::pipeline::{Interrupted, Observer, examine};
@@ -33,6 +34,9 @@ pub(super) struct Options {
     /// Virtual device to sweep: a100, h100 or xeon; the plan's first otherwise.
     #[arg(long, value_name = "NAME")]
     vnode: Option<String>,
+    /// With --allow-control, what to sweep: cpu, cuda, cuda:INDEX or cuda:GPU-UUID.
+    #[arg(long, default_value = "cpu", conflicts_with = "vnode")]
+    device: Device,
     /// Whether the virtual device takes as long as a real one would.
     #[arg(long, value_enum, default_value_t = PaceOption::Virtual)]
     pace: PaceOption,
@@ -59,10 +63,16 @@ struct Start {
     plan_name: String,
     vnode: Option<String>,
     seed: u64,
+    /// The pace of each part of the sweep: one entry a start or resumption.
+    #[serde(default)]
+    paces: Vec<String>,
 }
 
 pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome> {
     let real = context.globals.allow_control;
+    if !real && options.device != Device::Cpu {
+        return Err(usage("--device names real hardware, whose settings are changed only with --allow-control"));
+    }
     if real && options.vnode.is_some() {
         return Err(usage(
             "--vnode names a virtual device and --allow-control asks for the real one: give one of them",
@@ -99,7 +109,11 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
                 let pace = if options.pace == PaceOption::Real { Pace::Real } else { Pace::Virtual };
                 sweep::virtual_target(preset, state_file, seed, pace)
             }
-            None => sweep::real_target(&cpu),
+            None => match &options.device {
+                Device::Cuda(selector) => sweep::card_target(selector),
+                Device::Cpu => sweep::real_target(&cpu),
+                Device::Virtual(name) => Err(usage(format!("{name} is virtual: name it with --vnode"))),
+            },
         }
     };
     if options.dry_run {
@@ -119,19 +133,29 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         job.follow()?;
         return Ok(Outcome::Done);
     }
-    let start = Start { plan: plan.text.clone(), plan_name: plan.name.clone(), vnode: preset.clone(), seed: plan.seed };
-    let device = preset.clone().unwrap_or(cpu.clone());
+    let mut paces = resumed.as_ref().map_or_else(Vec::new, |start| start.paces.clone());
+    paces.push(if real || options.pace == PaceOption::Real { "real" } else { "virtual" }.to_owned());
+    let start = Start {
+        plan: plan.text.clone(),
+        plan_name: plan.name.clone(),
+        vnode: preset.clone(),
+        seed: plan.seed,
+        paces: paces.clone(),
+    };
+    let number = job.as_ref().map_or(0, Job::number);
+    let mut target = open(&folder.join("vnode-state.json"), plan.seed.wrapping_add(number))?;
+    let device = preset.clone().unwrap_or_else(|| target.rig.executor.device());
     let mut manifest = context.manifest("sweep", vec![device], plan.text.clone());
     manifest.identity.seed = plan.seed;
+    // Rows do not tell by which clock they were taken: where the sweep changed its pace on the way, this does.
+    manifest.circumstances.insert("pace".to_owned(), paces.join(", then after a resumption "));
     manifest = Manifest::new(manifest.identity, manifest.circumstances);
     json::write(&folder.join("start.json"), &start)?;
-    let number = job.as_ref().map_or(0, Job::number);
     if number == 0 {
         // By which `--resume` knows the folder of the whole.
         json::write(&whole.join("start.json"), &start)?;
     }
     json::write(&folder.join("manifest.json"), &manifest)?;
-    let mut target = open(&folder.join("vnode-state.json"), plan.seed.wrapping_add(number))?;
     let places = Places { journal: folder.join("sweep.journal"), state_dir: lease::state_dir()? };
     let watch = Watch::new(context);
     watch.stage("sweeping");
@@ -152,6 +176,12 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
     };
     // Rank 0 of several has the rows of all.
     let Some(outcome) = outcome else { return Ok(Outcome::Done) };
+    for caveat in &outcome.caveats {
+        context.say(caveat);
+    }
+    if let Some(report) = outcome.restored.as_ref().filter(|report| !report.entries.is_empty()) {
+        context.say(format!("settings put back at the end:\n{report}"));
+    }
     let file = whole.join("sweep.csv");
     rows::write(&file, &outcome.rows)?;
     if let Some(truth) = &target.truth {
@@ -218,12 +248,22 @@ fn preview(context: &Context, plan: &Plan, target: &mut Target) -> anyhow::Resul
         )?;
     }
     let energy = bound.map_or_else(|| "an unknown energy".to_owned(), |j| format!("at most {:.1} kJ", j / 1e3));
+    let about = if plan.is_open() { "at most about" } else { "about" };
     writeln!(
         text,
-        "{} points, about {} on the device's clock, {energy}; nothing was run or set",
+        "{} points, {about} {} on the device's clock, {energy}; nothing was run or set",
         estimates.len(),
         human_time(Seconds(total))
     )?;
+    writeln!(
+        text,
+        "Times are those of warm-up and windows; a kernel that is longer than a window takes longer. Energies are bounds: \
+         that time at the power limit asked for, or at the highest that the device accepts{}.",
+        if bound.is_none() { "; this device does not say what that is" } else { "" }
+    )?;
+    if plan.is_open() {
+        writeln!(text, "The plan repeats until intervals are narrow enough ([stop]): these are its upper limits.")?;
+    }
     output::text(&text)?;
     Ok(Outcome::Done)
 }

@@ -2,7 +2,9 @@
 //! hardware was allowed.
 
 use super::{Interrupted, Observer, sensors};
+use crate::cuda::Selector;
 use crate::harness::executor::cpu::CpuExecutor;
+use crate::harness::executor::cuda::CudaExecutor;
 use crate::harness::knob::{self, Permission};
 use crate::harness::lease::{GuardianCommand, LeaseOptions};
 use crate::harness::sensor::facts::{self, SensorsFile};
@@ -13,6 +15,7 @@ use crate::harness::window::Rig;
 use crate::kernels::{Pool, Tier, Topology};
 use crate::record::format::json;
 use crate::record::measurement::Domain;
+use crate::record::stats::human_time;
 use anyhow::{Context as _, bail};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,6 +74,24 @@ pub fn real_target(device: &str) -> anyhow::Result<Target> {
     let pool = Arc::new(Pool::new(&topology, None)?);
     let mut rig = Rig::new(Box::new(CpuExecutor::new(Tier::best(), pool, device)), selection);
     rig.knobs = knobs;
+    Ok(Target { rig, roots, truth: None })
+}
+
+/// An NVIDIA card with its knobs and sensors.
+///
+/// # Errors
+/// There is no such card, or nothing of it can be set or measured.
+pub fn card_target(selector: &str) -> anyhow::Result<Target> {
+    let roots = Roots::system().with_permission(Permission::AllowControl);
+    let executor = CudaExecutor::open(&selector.parse::<Selector>()?)?;
+    let (rig, absent) = Rig::cuda(executor, &roots);
+    let why = if absent.is_empty() { "none was found".to_owned() } else { absent.join("; ") };
+    if rig.knobs.is_empty() {
+        bail!("no setting of {} can be changed: {why}", rig.executor.device());
+    }
+    if rig.sensors.is_empty() {
+        bail!("no sensor measures the energy of {}, so no setting could be compared: {why}", rig.executor.device());
+    }
     Ok(Target { rig, roots, truth: None })
 }
 
@@ -182,6 +203,11 @@ fn message(at: &sweep::Progress<'_>) -> String {
     }
     if let Some(power) = at.power {
         text.push_str(&format!(", {power:.0}"));
+    }
+    // On the device's clock: that of the virtual node runs ahead of the progress bar's.
+    text.push_str(&format!("; left for the device: {}", human_time(at.time_left)));
+    if let Some(energy) = at.energy_left {
+        text.push_str(&format!(", {:.1} kJ", energy.0 / 1e3));
     }
     text
 }

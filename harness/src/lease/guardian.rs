@@ -118,7 +118,9 @@ fn after_death(path: &Path) -> Result<bool, LeaseError> {
     let state_dir = path.parent().and_then(Path::parent).unwrap_or(Path::new("."));
     let report = restore::restore_dead(journal, state_dir, None)?;
     if !report.entries.is_empty() {
-        say(&format!("ergometer guardian: the measuring process ended without restoring its settings; now:\n{report}"));
+        say(&format!(
+            "ergometer guardian: the measuring process ended without putting its settings back, so this was done for it:\n{report}"
+        ));
     }
     Ok(report.is_complete())
 }

@@ -119,6 +119,8 @@ pub struct Contents {
     pub pid: u32,
     /// Of the boot in which it ran.
     pub boot_id: Option<String>,
+    /// When it began, RFC 3339, UTC.
+    pub time: String,
     /// What ran.
     pub command: String,
     /// Where its knobs are.
@@ -287,8 +289,9 @@ pub fn parse(text: &str) -> Result<Contents, String> {
                     "it is of layout {version}, newer than this ergometer's {VERSION}; use the newer one"
                 ));
             }
-            (Event::Begin { pid, boot_id, command, roots, .. }, None) => {
-                contents = Some(Contents { pid, boot_id, command, roots, changes: Vec::new(), damaged: Vec::new() });
+            (Event::Begin { pid, boot_id, time, command, roots, .. }, None) => {
+                let (changes, damaged) = (Vec::new(), Vec::new());
+                contents = Some(Contents { pid, boot_id, time, command, roots, changes, damaged });
             }
             (Event::Write { n, knob, old, new, .. }, Some(contents)) => {
                 let changes = &mut contents.changes;

@@ -13,7 +13,7 @@ mod restore;
 mod state_dir;
 
 pub use guardian::GuardianCommand;
-pub use restore::{Entry, Outcome, RestoreReport, restore};
+pub use restore::{Entry, Outcome, RestoreReport, Source, restore};
 pub use state_dir::state_dir;
 
 use crate::knob::{self, Knob, KnobError, Lever, registry};

@@ -71,11 +71,29 @@ pub struct Entry {
     pub outcome: Outcome,
 }
 
+/// A journal that was worked off.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// The file.
+    pub path: PathBuf,
+    /// What held the lease, as it called itself.
+    pub holder: String,
+    /// When the lease began, RFC 3339, UTC.
+    pub begun: String,
+    /// How many of the report's entries come from it; those of the first journal stand first.
+    pub entries: usize,
+    /// True where it could not be worked off completely and so is still there.
+    pub kept: bool,
+}
+
 /// What a restoration did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RestoreReport {
     /// One a knob, in the order in which they were put back.
     pub entries: Vec<Entry>,
+    /// The journals that the entries come from, in the same order; none where a lease restores itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub journals: Vec<Source>,
     /// Journals of leases whose process lives: nothing of theirs was touched.
     pub alive: Vec<PathBuf>,
     /// Journals that can't be understood, and damaged lines, in words.
@@ -90,6 +108,7 @@ impl RestoreReport {
 
     fn absorb(&mut self, other: Self) {
         self.entries.extend(other.entries);
+        self.journals.extend(other.journals);
         self.alive.extend(other.alive);
         self.problems.extend(other.problems);
     }
@@ -124,9 +143,25 @@ impl fmt::Display for RestoreReport {
         if self.entries.is_empty() && self.alive.is_empty() && self.problems.is_empty() {
             return write!(f, "nothing to restore");
         }
-        let mut lines: Vec<String> = self.entries.iter().map(Entry::to_string).collect();
+        let mut lines: Vec<String> = Vec::new();
+        let mut entries = self.entries.iter();
+        for journal in &self.journals {
+            lines.push(format!("{}, begun {}, left {}:", journal.holder, journal.begun, journal.path.display()));
+            lines.extend(entries.by_ref().take(journal.entries).map(|entry| format!("  {entry}")));
+            if journal.entries == 0 {
+                lines.push("  it had changed nothing".into());
+            }
+        }
+        lines.extend(entries.map(Entry::to_string));
         lines.extend(self.alive.iter().map(|p| format!("{}: its process still runs; left alone", p.display())));
         lines.extend(self.problems.iter().cloned());
+        if !self.journals.is_empty() {
+            let kept = self.journals.iter().filter(|journal| journal.kept).count();
+            lines.push(match kept {
+                0 => "nothing remains to be restored; what was done is done, and its journals are deleted".into(),
+                n => format!("{n} of {} journals remain: the command can be repeated", self.journals.len()),
+            });
+        }
         write!(f, "{}", lines.join("\n"))
     }
 }
@@ -240,12 +275,16 @@ pub(crate) fn restore_dead(
         held.push(locks::take(state_dir, &roots, device, "restoring", Duration::from_secs(5))?);
     }
     let boot = Boot::of(contents.boot_id.as_deref());
-    Ok(restore_journal(journal, &contents.changes, &contents.damaged, |change| {
+    let path = journal.path().to_owned();
+    let mut report = restore_journal(journal, &contents.changes, &contents.damaged, |change| {
         match knob::open(&change.knob, &roots) {
             Ok(mut knob) => undo(knob.as_mut(), change, boot),
             Err(error) => Outcome::Failed { reason: error.to_string() },
         }
-    }))
+    });
+    let (entries, kept) = (report.entries.len(), path.exists());
+    report.journals.push(Source { path, holder: contents.command, begun: contents.time, entries, kept });
+    Ok(report)
 }
 
 /// Undoes every setting that a killed process left behind: the command `ergometer restore`, for when the guardian died

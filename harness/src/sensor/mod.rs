@@ -14,9 +14,11 @@ pub mod perf;
 pub mod powercap;
 pub mod roots;
 pub mod select;
+pub mod throttle;
 
 pub use roots::Roots;
 pub use select::{Selection, select};
+pub use throttle::Throttle;
 
 use crate::characterise::store;
 use ergometer_record::{Component, Joules, Provenance, Seconds, Watts};

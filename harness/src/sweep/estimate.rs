@@ -26,7 +26,8 @@ pub fn dry_run(plan: &Plan, rig: &mut Rig) -> Vec<Estimate> {
         .into_iter()
         .map(|slot| {
             // A warm-up that is steady at once needs two stretches; heating up adds some more.
-            let time = if slot.is_idle() { idle_seconds(&slot) } else { 4.0 * warm + f64::from(plan.repeats) * window };
+            let time =
+                if slot.is_idle() { idle_seconds(&slot) } else { 4.0 * warm + f64::from(plan.most_repeats()) * window };
             let cap = slot.setting.gpu_cap_w.or(slot.setting.cpu_cap_w).map(|w| w.0);
             let power = [cap, bound_w].into_iter().flatten().reduce(f64::min);
             Estimate { slot, time: Seconds(time), energy_bound: power.map(|w| Joules(w * time)) }

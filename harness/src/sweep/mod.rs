@@ -4,6 +4,7 @@
 //! power stands still, measure, confirm by effect, append the rows to a [`journal`]. An interrupted or killed sweep that
 //! is resumed ends with exactly the rows of an uninterrupted one on the virtual node, and with the same plan elsewhere.
 
+mod blocks;
 mod estimate;
 pub mod journal;
 mod levers;

@@ -53,7 +53,7 @@ pub fn slots(plan: &Plan, specs: &[KernelSpec], settings: &[Setting]) -> Vec<Slo
     for time in &plan.idle {
         push(0, idle_spec(*time), Setting::default());
     }
-    for block in 0..plan.blocks {
+    for block in 0..plan.most_blocks() {
         let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
         random.set_stream(u64::from(block));
         let mut specs = specs.to_vec();
@@ -67,7 +67,7 @@ pub fn slots(plan: &Plan, specs: &[KernelSpec], settings: &[Setting]) -> Vec<Slo
         }
     }
     for time in &plan.idle {
-        push(plan.blocks.saturating_sub(1), idle_spec(*time), Setting::default());
+        push(plan.most_blocks().saturating_sub(1), idle_spec(*time), Setting::default());
     }
     slots
 }

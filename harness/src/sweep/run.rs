@@ -1,5 +1,6 @@
 //! The sweep loop.
 
+use super::blocks::Blocks;
 use super::journal::{Journal, JournalError};
 use super::levers::missing;
 use super::order::{Slot, idle_time, slots};
@@ -11,7 +12,7 @@ use crate::lease::{Applied, Lease, LeaseError, LeaseOptions, RestoreReport};
 use crate::sensor::agreement::Agreement;
 use crate::window::{MeasureError, Rig, append, base_row, rows};
 use ergometer_record::measurement::point_id;
-use ergometer_record::{Hertz, KernelSpec, Row, Seconds, Setting, Verdict, Watts};
+use ergometer_record::{Hertz, Joules, KernelSpec, Row, Seconds, Setting, Verdict, Watts};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -87,6 +88,8 @@ pub struct Outcome {
     pub restored: Option<RestoreReport>,
     /// How the sensors compare with their witnesses; empty where there is none.
     pub agreements: Vec<Agreement>,
+    /// What the user must know of how the devices were held, in sentences.
+    pub caveats: Vec<String>,
 }
 
 /// Told after each slot.
@@ -108,6 +111,8 @@ pub struct Progress<'a> {
     pub time_left: Seconds,
     /// How the sensors compare with their witnesses: told once, after the slot that ended the comparison.
     pub agreements: Vec<Agreement>,
+    /// Energy left, likewise; absent where no sensor measures it.
+    pub energy_left: Option<Joules>,
 }
 
 /// Runs `plan` on `rig`. The rig's knobs move into a lease that puts them back at the end, whatever the end is.
@@ -147,6 +152,7 @@ pub fn run(
         0 | 1 => None,
         _ => Some(Lease::acquire(options.lease, std::mem::take(&mut rig.knobs))?),
     };
+    let caveats = lease.iter().flat_map(Lease::caveats).map(str::to_owned).collect();
     let mut sweep = Sweep { plan, rig, lease, device, prepared: None, refused: Vec::new(), skipped };
     let mut all = done.rows;
     let start = sweep.rig.clock.now();
@@ -154,8 +160,10 @@ pub fn run(
     let mut fresh = 0usize;
     let mut told = false;
     let mut resting = Seconds(0.0);
+    let mut energy = Some(Joules(0.0));
+    let mut blocks = Blocks::new(plan);
     for (index, slot) in todo.iter().enumerate() {
-        if done.orders.contains(&slot.order) {
+        if done.orders.contains(&slot.order) || blocks.is_beyond(slot, &all) {
             continue;
         }
         if let Some(reason) = sweep.stop(options.interrupt, start, resting) {
@@ -169,6 +177,7 @@ pub fn run(
             sweep.rig.check.restart();
         }
         resting += sweep.rig.clock.now() - before;
+        let began = sweep.rig.clock.now();
         let new = sweep.slot(slot, options.manifest_id)?;
         if let Some(journal) = &mut journal {
             journal.append(&new, slot.order)?;
@@ -177,22 +186,28 @@ pub fn run(
         let concluded = !told && sweep.rig.check.is_done();
         told |= concluded;
         let spent = sweep.rig.clock.now() - start - resting;
-        let left = todo.len() - index - 1;
+        let left = (todo.len() - index - 1) as f64;
+        // The power of its windows stands for the whole slot: warm-up and windows run the same kernel.
+        let power: Option<Watts> = new.iter().filter(|row| row.repeat == 0).map(Row::power).sum();
+        if !new.is_empty() {
+            energy = energy.zip(power).map(|(sum, power)| sum + power * (sweep.rig.clock.now() - began));
+        }
         progress(&Progress {
             done: index + 1,
             total: todo.len(),
             slot,
             verdict: new.first().map(|row| row.verdict),
             achieved_clock: new.first().and_then(|row| row.achieved_clock),
-            power: new.iter().map(Row::power).sum(),
-            time_left: Seconds(spent.0 / fresh as f64 * left as f64),
+            power: power.filter(|_| !new.is_empty()),
+            time_left: Seconds(spent.0 / fresh as f64 * left),
+            energy_left: energy.map(|sum| Joules(sum.0 / fresh as f64 * left)),
             agreements: if concluded { sweep.rig.check.agreements() } else { Vec::new() },
         });
         all.extend(new);
     }
     let Sweep { lease, skipped, rig, .. } = sweep;
     let agreements = rig.check.agreements();
-    Ok(Outcome { rows: all, skipped, end, restored: lease.map(Lease::end), agreements })
+    Ok(Outcome { rows: all, skipped, end, restored: lease.map(Lease::end), agreements, caveats })
 }
 
 struct Sweep<'a> {
@@ -253,8 +268,10 @@ impl Sweep<'_> {
             append(&mut base.note, "power or temperature still moved at the end of the warm-up");
         }
         let mut result = Vec::new();
-        for repeat in 0..self.plan.repeats {
-            let stretch = instruments.window(workload, warm.batch)?;
+        let mut stop = self.plan.stop.start();
+        let mut repeat = 0;
+        while !stop.done() {
+            let stretch = instruments.repeat(workload, warm.batch)?;
             let mut row = base.clone();
             row.achieved_clock = workload.achieved_clock();
             let effect = Effect { achieved: row.achieved_clock, stretch: &stretch, clocks };
@@ -263,7 +280,10 @@ impl Sweep<'_> {
             if !remark.is_empty() {
                 append(&mut row.note, &remark);
             }
+            let time_s = stretch.busy.0 / stretch.iterations.max(1) as f64;
+            stop.push(time_s, stretch.total_power().map(|power| power.0 * time_s));
             result.extend(rows(&row, &stretch, repeat));
+            repeat += 1;
         }
         Ok(result)
     }

@@ -250,3 +250,103 @@ fn a_dry_run_lists_every_slot_and_touches_nothing() {
     let energy = capped.energy_bound.unwrap();
     assert!(((energy / capped.time).0 - 200.0).abs() < 1e-9);
 }
+
+#[test]
+fn a_device_that_gets_too_hot_is_kept_and_labelled() {
+    let mut bench = Bench::new();
+    // What 38 degrees carry away is 89 W; GEMM draws more at every setting of the plan.
+    bench.physics.thermal.limit_c = Some(38.0);
+    let rows = bench.rows();
+    assert_eq!(verdicts(&rows, "gemm", "gpu_clock=1005MHz"), [Verdict::Clipped; 3]);
+    assert_eq!(verdicts(&rows, "gemm", "gpu_cap=200W"), [Verdict::Clipped; 3]);
+    let gemm = |row: &&Row| row.spec.kernel.name() == "gemm";
+    for row in rows.iter().filter(gemm) {
+        assert!(row.note.contains("held back by the temperature (hardware)"), "{}: {}", row.setting, row.note);
+        assert!(row.energy.is_some() && row.temperature_c.unwrap() < 39.0);
+    }
+    // A cap that binds is said too, and is no fault.
+    let cool = Bench::new().rows();
+    let capped = cool.iter().find(|row| gemm(row) && row.setting.to_string() == "gpu_cap=200W").unwrap();
+    assert!(capped.note.contains("held back by the power limit") && capped.verdict == Verdict::Held, "{}", capped.note);
+    assert!(cool.iter().filter(gemm).filter(|row| row.setting.is_baseline()).all(|row| row.note.is_empty()));
+}
+
+#[test]
+fn repeats_go_on_until_the_interval_is_narrow_and_resume_alike() {
+    let mut bench = Bench::new();
+    let with = |target: &str| {
+        let text = PLAN.replace(
+            "blocks = 3",
+            &format!("blocks = 3\n    stop = {{ relative_interval = {target}, most_repeats = 9 }}"),
+        );
+        Plan::from_toml(&text, Path::new("t.toml")).unwrap()
+    };
+    bench.plan = with("0.002");
+    let rows = bench.rows();
+    let mut repeats: Vec<u32> = Vec::new();
+    for row in rows.iter().filter(|row| row.spec.kernel.name() != "idle") {
+        match row.repeat {
+            0 => repeats.push(1),
+            n => *repeats.last_mut().unwrap() = n + 1,
+        }
+    }
+    assert_eq!(repeats.len(), 3 * 2 * 4);
+    assert!(repeats.iter().all(|n| (5..=9).contains(n)) && repeats.contains(&5) && repeats.contains(&9), "{repeats:?}");
+    let whole = to_csv(&rows);
+    for slots in [5, 14] {
+        let journal = bench.folder.path().join(format!("relative-{slots}"));
+        assert_eq!(bench.run(Some(&journal), slots).end, End::Interrupted);
+        assert_eq!(to_csv(&bench.run(Some(&journal), usize::MAX).rows), whole);
+    }
+    bench.plan = with("0.5");
+    assert!(bench.rows().iter().all(|row| row.repeat < 5));
+}
+
+#[test]
+fn blocks_are_added_until_every_gain_is_known_and_resume_alike() {
+    let mut bench = Bench::new();
+    bench.plan.gain_interval = Some((0.006, 25));
+    let rows = bench.rows();
+    let blocks = rows.iter().filter(|r| r.spec.kernel.name() != "idle").map(|r| r.block).max().unwrap() + 1;
+    assert!((4..25).contains(&blocks), "{blocks} blocks");
+    // The idle windows after the sweep are there all the same.
+    assert_eq!(rows.iter().filter(|r| r.spec.kernel.name() == "idle").count(), 6);
+    let width = |blocks: u32| -> f64 {
+        let of: Vec<Row> = rows.iter().filter(|r| r.block < blocks).cloned().collect();
+        let devices = crate::table::gather(&of, crate::table::Accept::ALL).unwrap();
+        let widths = devices[0].workloads.iter().flat_map(|w| {
+            w.points.iter().map(|p| {
+                let ratio = crate::table::gain::ratio(&w.baseline, p, crate::table::data::Cost::edp).unwrap();
+                ratio.interval.unwrap().relative_half_width()
+            })
+        });
+        widths.fold(0.0, f64::max)
+    };
+    assert!(width(blocks) <= 0.006 && width(blocks - 1) > 0.006, "{} {}", width(blocks), width(blocks - 1));
+    let whole = to_csv(&rows);
+    for slots in [20, 30] {
+        let journal = bench.folder.path().join(format!("blocks-{slots}"));
+        assert_eq!(bench.run(Some(&journal), slots).end, End::Interrupted);
+        assert_eq!(to_csv(&bench.run(Some(&journal), usize::MAX).rows), whole);
+    }
+    // Never more than allowed.
+    bench.plan.gain_interval = Some((1e-9, 4));
+    assert_eq!(bench.rows().iter().map(|r| r.block).max(), Some(3));
+}
+
+#[test]
+fn progress_tells_time_and_energy_left() {
+    let bench = Bench::new();
+    let (interrupt, lease) = (AtomicBool::new(false), bench.lease());
+    let options = Options { manifest_id: "m", journal: None, resume: false, interrupt: &interrupt, lease: &lease };
+    let mut told = Vec::new();
+    run(&bench.plan, &mut bench.rig(), &options, &mut |at| {
+        told.push((at.done, at.time_left.0, at.energy_left.unwrap().0));
+    })
+    .unwrap();
+    assert_eq!(told.last(), Some(&(30, 0.0, 0.0)));
+    // Idle windows and kernels differ; once both were seen the power implied lies between idling and GEMM.
+    for (done, time_s, energy_j) in &told[8..29] {
+        assert!((50.0..350.0).contains(&(energy_j / time_s)), "after {done}: {energy_j} J in {time_s} s");
+    }
+}

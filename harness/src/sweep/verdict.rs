@@ -81,6 +81,10 @@ pub(super) fn judge(setting: &Setting, read_back: &[ReadBack], effect: &Effect<'
             });
         }
     }
+    // The row's note says by what.
+    if effect.stretch.throttling.as_ref().is_some_and(|answers| answers.foreign().is_some()) {
+        findings.push((Verdict::Clipped, "throttled".into()));
+    }
     // Governor, preference, turbo and lower bounds are the kernel's own policy: reading them back is what can be
     // confirmed. Where even that is impossible nothing confirms them.
     let policies =
@@ -176,7 +180,9 @@ fn power_cap(cap_w: f64, domain: Domain, setting: &Setting, effect: &Effect<'_>)
     }
     let free_clock = asked_clock.or(effect.clocks.map(|(_, high)| high));
     let runs_freely = free_clock.zip(effect.achieved).is_some_and(|(free, achieved)| achieved.0 >= free * 0.995);
-    if power < cap_w * CAP_BINDING - room || runs_freely {
+    // The device's own word, where it gives it: a cap can bind a few percent below its value.
+    let held_back = effect.stretch.throttling.as_ref().is_some_and(|answers| answers.by_power_limit() >= 0.5);
+    if runs_freely || (power < cap_w * CAP_BINDING - room && !held_back) {
         return (Verdict::NonBinding, format!("demand is {power:.0} W"));
     }
     (Verdict::Held, String::new())
@@ -185,10 +191,20 @@ fn power_cap(cap_w: f64, domain: Domain, setting: &Setting, effect: &Effect<'_>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::window::ComponentPower;
+    use crate::sensor::Throttle;
+    use crate::window::{ComponentPower, Throttling};
     use ergometer_record::{Budget, Component, Provenance, Seconds, Watts};
 
     fn verdict_of(setting: &Setting, rivals: &[(&str, f64)], drawn_w: f64) -> (Verdict, String) {
+        throttled(setting, rivals, drawn_w, None)
+    }
+
+    fn throttled(
+        setting: &Setting,
+        rivals: &[(&str, f64)],
+        drawn_w: f64,
+        throttling: Option<Throttling>,
+    ) -> (Verdict, String) {
         let power = ComponentPower {
             mean: Watts(drawn_w),
             mean_u: Watts(0.1),
@@ -201,6 +217,8 @@ mod tests {
             busy: Seconds(1.0),
             powers: vec![(Component::new(Domain::Package, 0), Ok(power))],
             temperature_c: None,
+            throttling,
+            remarks: Vec::new(),
         };
         let applied = Applied { knob: "k".into(), asked: "1".into(), now: Some("1".into()) };
         let rivals = rivals.iter().map(|(name, watts)| Rival { name: (*name).into(), watts: *watts }).collect();
@@ -221,6 +239,20 @@ mod tests {
         let (verdict, remark) = verdict_of(&long(40.0), &[mmio], 40.0);
         assert_eq!(verdict, Verdict::Held);
         assert!(remark.contains("of 40 W and the MMIO long-term limit of 45 W the former binds"), "{remark}");
+    }
+
+    #[test]
+    fn what_holds_a_device_back_decides_over_a_cap() {
+        let answers =
+            |reasons: &[(Throttle, u32)]| Some(Throttling { samples: 10, reasons: reasons.iter().copied().collect() });
+        // Four percent below its cap and held back by it: the regulation leaves that room.
+        assert_eq!(verdict_of(&long(60.0), &[], 57.5).0, Verdict::NonBinding);
+        assert_eq!(throttled(&long(60.0), &[], 57.5, answers(&[(Throttle::PowerLimit, 10)])).0, Verdict::Held);
+        assert_eq!(throttled(&long(60.0), &[], 57.5, answers(&[(Throttle::PowerLimit, 2)])).0, Verdict::NonBinding);
+        // Heat is nothing that was asked for.
+        let hot = answers(&[(Throttle::PowerLimit, 10), (Throttle::HardwareTemperature, 1)]);
+        let (verdict, remark) = throttled(&long(60.0), &[], 60.0, hot);
+        assert_eq!((verdict, remark.as_str()), (Verdict::Clipped, "throttled"));
     }
 
     #[test]

@@ -10,6 +10,8 @@
 pub mod advise;
 pub mod budget;
 pub mod compare;
+#[cfg(test)]
+mod coverage;
 pub mod data;
 pub mod edp;
 pub mod foreign;

@@ -4,6 +4,7 @@ use super::physics::{Covers, Operation, Physics, SensorModel, SensorQuantity};
 use super::state::{State, writes};
 use super::{Pace, VnodeError};
 use crate::clock::Clock;
+use crate::sensor::Throttle;
 use ergometer_record::{Hertz, KernelSpec, Seconds};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -48,6 +49,7 @@ struct Inner {
     time_factor: f64,
     power_factor: f64,
     last: Option<(KernelSpec, f64, Operation)>,
+    held_back_by: Vec<Throttle>,
 }
 
 /// A stretch of constant power, with the totals at its end.
@@ -111,6 +113,7 @@ impl Node {
                 time_factor: 1.0,
                 power_factor: 1.0,
                 last: None,
+                held_back_by: Vec::new(),
             })),
         };
         node.rest(0);
@@ -144,6 +147,7 @@ impl Node {
         inner.total_j = (0.0, 0.0);
         inner.counter_start_j = inner.random.random_range(0.0..1e6);
         inner.history.clear();
+        inner.held_back_by.clear();
         // Two sensor periods of idle past, so that a sensor has something to report at once.
         inner.idle(0.5);
     }
@@ -184,6 +188,11 @@ impl Node {
     /// The die temperature, in degrees Celsius.
     pub fn temperature_c(&self) -> f64 {
         self.lock().temperature_c
+    }
+
+    /// What held it back while it last worked.
+    pub fn held_back_by(&self) -> Vec<Throttle> {
+        self.lock().held_back_by.clone()
     }
 
     pub(super) fn read(&self, model: &SensorModel) -> (f64, f64) {
@@ -236,7 +245,13 @@ impl Inner {
             return operation;
         }
         let (limit_hz, cap_w) = self.state.limits();
-        let operation = self.state.physics.throttle(spec, limit_hz, cap_w, self.temperature_c);
+        let thermal_w = self.state.physics.thermal_limit_w(self.temperature_c);
+        let operation = self.state.physics.throttle(spec, limit_hz, cap_w.min(thermal_w), self.temperature_c);
+        self.held_back_by = match operation.clock_hz < 0.999 * limit_hz {
+            true if thermal_w < cap_w => vec![Throttle::HardwareTemperature],
+            true => vec![Throttle::PowerLimit],
+            false => Vec::new(),
+        };
         self.last = Some((*spec, self.temperature_c, operation));
         operation
     }

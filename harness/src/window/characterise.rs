@@ -80,7 +80,7 @@ pub fn characterise(
         let mut stop = stop.start();
         let mut repeat = 0;
         while !stop.done() {
-            let stretch = instruments.window(&mut workload, warm.batch)?;
+            let stretch = instruments.repeat(&mut workload, warm.batch)?;
             base.achieved_clock = workload.achieved_clock();
             let new = rows(&base, &stretch, repeat);
             let time_s = stretch.busy.0 / stretch.iterations.max(1) as f64;

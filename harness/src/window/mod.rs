@@ -8,14 +8,18 @@
 mod characterise;
 mod rig;
 mod sleep;
+mod slope;
 pub mod stop;
 mod stretch;
+mod throttle;
 mod warm;
 
 pub use characterise::{Characterisation, Skipped, StopRule, characterise};
 pub use rig::{Rest, Rig, Thermometer};
 pub use sleep::sleep;
+pub use slope::Slope;
 pub use stretch::{ComponentPower, Stretch};
+pub use throttle::{ThrottleReader, Throttling};
 pub use warm::WarmUp;
 
 use crate::clock::Clock;
@@ -32,6 +36,10 @@ pub struct Options {
     pub least_time: Seconds,
     /// Least length in update periods of the slowest sensor.
     pub periods: f64,
+    /// Longest window: a sensor so slow that its `periods` do not fit is measured by slope over window lengths.
+    pub longest_window: Seconds,
+    /// When to measure by slope.
+    pub slope: Slope,
     /// Longest warm-up; a warm-up that does not get steady within it is noted in the rows.
     pub longest_warm_up: Seconds,
     /// Relative change of power (of time, without sensors) between stretches that counts as steady.
@@ -45,6 +53,8 @@ impl Default for Options {
         Self {
             least_time: Seconds(0.5),
             periods: 20.0,
+            longest_window: Seconds(60.0),
+            slope: Slope::Auto,
             longest_warm_up: Seconds(60.0),
             steady_power: 0.01,
             steady_k: 1.0,
@@ -80,6 +90,8 @@ pub struct Instruments<'a> {
     pub clock: &'a dyn Clock,
     /// Temperature of the device that works.
     pub thermometer: Option<&'a mut Thermometer>,
+    /// What holds that device back.
+    pub throttle: Option<&'a mut ThrottleReader>,
     /// Lengths and tolerances.
     pub options: &'a Options,
 }
@@ -120,7 +132,7 @@ impl Instruments<'_> {
     /// How long a window lasts.
     pub fn window_time(&self) -> Seconds {
         let by_sensor = self.slowest_period().map_or(0.0, |period| period.0 * self.options.periods);
-        Seconds(self.options.least_time.0.max(by_sensor))
+        Seconds(self.options.least_time.0.max(by_sensor.min(self.options.longest_window.0)))
     }
 }
 
@@ -128,12 +140,16 @@ impl Instruments<'_> {
 /// knows about the run: manifest, block, order, setting and verdict.
 pub fn rows(base: &Row, stretch: &Stretch, repeat: u32) -> Vec<Row> {
     let time = Seconds(stretch.busy.0 / stretch.iterations.max(1) as f64);
+    let mut note = base.note.clone();
+    let held_back = stretch.throttling.as_ref().map(ToString::to_string).filter(|text| !text.is_empty());
+    held_back.iter().chain(&stretch.remarks).for_each(|remark| append(&mut note, remark));
     let row = |component: Component| Row {
         repeat,
         component,
         iterations: stretch.iterations,
         time,
         temperature_c: stretch.temperature_c,
+        note: note.clone(),
         ..base.clone()
     };
     if stretch.powers.is_empty() {

@@ -1,6 +1,6 @@
 //! One device with everything that measures and controls it.
 
-use super::{Instruments, Options};
+use super::{Instruments, Options, ThrottleReader};
 use crate::clock::{Clock, RealClock};
 use crate::executor::Executor;
 use crate::executor::cuda::CudaExecutor;
@@ -30,6 +30,8 @@ pub struct Rig {
     pub clock: Arc<dyn Clock>,
     /// Temperature of the device that works, where it can be read.
     pub thermometer: Option<Thermometer>,
+    /// What holds that device back, where it tells.
+    pub throttle: Option<ThrottleReader>,
     /// Called with the number of each point before it.
     pub rest: Option<Rest>,
     /// Highest power that the device can draw, in W, where it is known: an upper bound for estimates.
@@ -57,6 +59,7 @@ impl Rig {
             knobs: Vec::new(),
             clock: Arc::new(RealClock::new()),
             thermometer: None,
+            throttle: None,
             rest: None,
             power_bound_w: None,
         }
@@ -68,7 +71,7 @@ impl Rig {
     /// The state file vanished or broke.
     pub fn vnode(vnode: &Vnode) -> Result<Self, VnodeError> {
         let selection = select(vnode.sensors().into_iter().map(Ok).collect());
-        let (hot, resting) = (vnode.node().clone(), vnode.node().clone());
+        let [hot, held, resting] = [(); 3].map(|()| vnode.node().clone());
         Ok(Self {
             executor: Box::new(VnodeExecutor::new(vnode)),
             sensors: selection.sensors,
@@ -76,6 +79,7 @@ impl Rig {
             knobs: vnode.knobs()?,
             clock: vnode.clock(),
             thermometer: Some(Box::new(move || Some(hot.temperature_c()))),
+            throttle: Some(Box::new(move || Some(held.held_back_by()))),
             rest: Some(Box::new(move |order| resting.rest(order))),
             power_bound_w: Some(vnode.node().physics().cap.max_w),
         })
@@ -95,10 +99,17 @@ impl Rig {
             }
         }
         if let Ok(card) = nvml::Card::open(&uuid, roots) {
-            rig.power_bound_w = card.highest_power_limit().map(|limit| limit.0);
-            rig.thermometer = Some(Box::new(move || card.temperature_c()));
+            rig.watch(card);
         }
         (rig, absent)
+    }
+
+    /// Reads temperature, throttle reasons and the bound of power from a card.
+    pub fn watch(&mut self, card: nvml::Card) {
+        self.power_bound_w = card.highest_power_limit().map(|limit| limit.0);
+        let hot = card.clone();
+        self.thermometer = Some(Box::new(move || hot.temperature_c()));
+        self.throttle = Some(Box::new(move || card.held_back_by()));
     }
 
     /// The parts that a measurement reads.
@@ -108,6 +119,7 @@ impl Rig {
             check: &mut self.check,
             clock: self.clock.as_ref(),
             thermometer: self.thermometer.as_mut(),
+            throttle: self.throttle.as_mut(),
             options,
         }
     }

@@ -1,9 +1,12 @@
 //! One stretch of back-to-back executions, read by all sensors.
 
-use super::{Instruments, Load, MeasureError};
+use super::{Instruments, Load, MeasureError, Throttling};
 use crate::sensor::energy::Accumulator;
 use crate::sensor::{Quantity, Reading};
 use ergometer_record::{Budget, Component, Provenance, Seconds, Watts};
+
+/// Between two questions to the driver, which takes up to a millisecond for an answer.
+const THROTTLE_PERIOD_S: f64 = 0.05;
 
 /// What the sensors saw of a stretch.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +19,10 @@ pub struct Stretch {
     pub powers: Vec<(Component, Result<ComponentPower, String>)>,
     /// At the end.
     pub temperature_c: Option<f64>,
+    /// What held the device back meanwhile; `None` where it does not tell.
+    pub throttling: Option<Throttling>,
+    /// What a reader of the row must know of how it was measured.
+    pub remarks: Vec<String>,
 }
 
 /// Mean power of one component over a stretch.
@@ -52,6 +59,8 @@ impl Instruments<'_> {
         let mut meters: Vec<Accumulator> = self.sensors.iter().map(|s| Accumulator::new(s.info())).collect();
         let mut previous = self.read_all(&mut meters)?;
         let start = self.clock.now();
+        let mut throttling = Throttling::default();
+        let mut asked_at = f64::NEG_INFINITY;
         let (mut iterations, mut busy, mut longest_batch) = (0u64, Seconds(0.0), 0.0f64);
         loop {
             let before = self.clock.now();
@@ -59,6 +68,12 @@ impl Instruments<'_> {
             longest_batch = longest_batch.max((self.clock.now() - before).0);
             iterations += batch;
             let readings = self.read_all(&mut meters)?;
+            if let Some(reader) = self.throttle.as_mut()
+                && self.clock.now().0 - asked_at >= THROTTLE_PERIOD_S
+            {
+                throttling.take(reader);
+                asked_at = self.clock.now().0;
+            }
             let elapsed = self.clock.now() - start;
             let on_tick = slowest.is_none_or(|(index, period)| {
                 let ticked = readings.get(index).map(|r| r.quantity) != previous.get(index).map(|r| r.quantity);
@@ -96,7 +111,8 @@ impl Instruments<'_> {
                 (info.component, power)
             })
             .collect();
-        Ok(Stretch { iterations, busy, powers, temperature_c: self.temperature() })
+        let throttling = (throttling.samples > 0).then_some(throttling);
+        Ok(Stretch { iterations, busy, powers, temperature_c: self.temperature(), throttling, remarks: Vec::new() })
     }
 
     /// The sensor with the longest update period; of equals a counter. Models are computed at each reading and have no

@@ -4,6 +4,7 @@
  *   limit0      power limit in mW, lock0 and memory_lock0 the locked clocks in MHz; absent: the default
  *   refused     while it is there, every change needs root
  *   lost0       while it is there, card 0 has fallen off the bus
+ *   reasons0    further throttle reasons, as a number of NVML's bits
  *   name0       model name, where it is not the usual one
  *   power_permille0  what the power readings of card 0 are multiplied by, in thousandths
  *   generation  how often the driver was loaded; a session of an earlier one must be initialised anew
@@ -291,6 +292,7 @@ int nvmlDeviceGetCurrentClocksThrottleReasons(device_t device, unsigned long lon
     unsigned limit = (unsigned)number("limit", device->number, default_mw), power = power_mw(device->number, TICK_MS);
     /* nvmlClocksThrottleReasonSwPowerCap, nvmlClocksThrottleReasonGpuIdle */
     *reasons = power >= limit ? 4 : power == 0 ? 1 : 0;
+    *reasons |= (unsigned long long)number("reasons", device->number, 0);
     return SUCCESS;
 }
 

@@ -4,21 +4,21 @@ use super::features::Features;
 use super::reading_error;
 use super::session::Session;
 use super::state::CardState;
-use crate::sensor::{Roots, SensorError};
+use crate::sensor::{Roots, SensorError, Throttle};
 use ergometer_record::{Hertz, Watts};
 use nvml_wrapper::Device;
 use nvml_wrapper::bitmasks::device::ThrottleReasons;
 use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
 use nvml_wrapper::error::NvmlError;
 
-/// What keeps a card below the clock asked for, in NVIDIA's own order. Idle is none of them.
-const REASONS: [(ThrottleReasons, &str); 6] = [
-    (ThrottleReasons::SW_POWER_CAP, "the power limit"),
-    (ThrottleReasons::HW_SLOWDOWN, "the hardware (temperature or power)"),
-    (ThrottleReasons::SYNC_BOOST, "the slowest card of its sync-boost group"),
-    (ThrottleReasons::SW_THERMAL_SLOWDOWN, "the temperature (driver)"),
-    (ThrottleReasons::HW_THERMAL_SLOWDOWN, "the temperature (hardware)"),
-    (ThrottleReasons::HW_POWER_BRAKE_SLOWDOWN, "the external power brake"),
+/// NVIDIA's names of what keeps a card below the clock asked for. Idle is none of them.
+const REASONS: [(ThrottleReasons, Throttle); 6] = [
+    (ThrottleReasons::SW_POWER_CAP, Throttle::PowerLimit),
+    (ThrottleReasons::HW_SLOWDOWN, Throttle::Hardware),
+    (ThrottleReasons::SYNC_BOOST, Throttle::SyncBoost),
+    (ThrottleReasons::SW_THERMAL_SLOWDOWN, Throttle::DriverTemperature),
+    (ThrottleReasons::HW_THERMAL_SLOWDOWN, Throttle::HardwareTemperature),
+    (ThrottleReasons::HW_POWER_BRAKE_SLOWDOWN, Throttle::PowerBrake),
 ];
 
 /// One NVIDIA card.
@@ -81,7 +81,7 @@ impl Card {
     }
 
     /// What keeps it below the clock asked for right now; empty when nothing does, `None` where it does not tell.
-    pub fn held_back_by(&self) -> Option<Vec<&'static str>> {
+    pub fn held_back_by(&self) -> Option<Vec<Throttle>> {
         self.ask(held_back_by).ok()
     }
 
@@ -94,8 +94,8 @@ impl Card {
     }
 }
 
-/// What keeps `device` below the clock asked for, in words.
-pub(crate) fn held_back_by(device: &Device<'_>) -> Result<Vec<&'static str>, NvmlError> {
+/// What keeps `device` below the clock asked for.
+pub(crate) fn held_back_by(device: &Device<'_>) -> Result<Vec<Throttle>, NvmlError> {
     let active = device.current_throttle_reasons()?;
-    Ok(REASONS.iter().filter(|(reason, _)| active.contains(*reason)).map(|(_, text)| *text).collect())
+    Ok(REASONS.iter().filter(|(reason, _)| active.contains(*reason)).map(|(_, reason)| *reason).collect())
 }

@@ -45,7 +45,7 @@ impl CardState {
             power_limit: device.power_management_limit().ok().map(|mw| Watts(f64::from(mw) * 1e-3)),
             busy: busy.as_ref().map(|rates| f64::from(rates.gpu) / 100.0),
             memory_busy: busy.as_ref().map(|rates| f64::from(rates.memory) / 100.0),
-            held_back_by: held_back_by(device).ok().map(|reasons| reasons.into_iter().map(str::to_owned).collect()),
+            held_back_by: held_back_by(device).ok().map(|reasons| reasons.iter().map(ToString::to_string).collect()),
         }
     }
 }

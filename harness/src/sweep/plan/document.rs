@@ -13,8 +13,9 @@ struct Document {
     devices: Vec<String>,
     seed: u64,
     blocks: u32,
-    #[serde(default = "one")]
-    repeats: u32,
+    repeats: Option<u32>,
+    #[serde(default)]
+    stop: StopSection,
     #[serde(default)]
     window: WindowSection,
     #[serde(default)]
@@ -26,8 +27,13 @@ struct Document {
     settings: Vec<SettingGroup>,
 }
 
-fn one() -> u32 {
-    1
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct StopSection {
+    relative_interval: Option<f64>,
+    most_repeats: Option<u32>,
+    gain_interval: Option<f64>,
+    most_blocks: Option<u32>,
 }
 
 #[derive(Deserialize, Default)]
@@ -35,9 +41,19 @@ fn one() -> u32 {
 struct WindowSection {
     least_s: Option<f64>,
     periods: Option<f64>,
+    longest_s: Option<f64>,
+    slope: Option<SlopeName>,
     longest_warm_up_s: Option<f64>,
     steady_power: Option<f64>,
     steady_k: Option<f64>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum SlopeName {
+    Auto,
+    Always,
+    Never,
 }
 
 #[derive(Deserialize, Default)]
@@ -96,11 +112,43 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Plan, PlanError> {
         }
     };
     let positive_or = |field: &str, given: Option<f64>, or: f64| given.map_or(Ok(or), |x| positive(field, x));
-    for (field, n) in [("blocks", document.blocks), ("repeats", document.repeats)] {
-        if !(1..=10_000).contains(&n) {
+    let section = &document.stop;
+    for (field, n) in [
+        ("blocks", Some(document.blocks)),
+        ("repeats", document.repeats),
+        ("stop.most_repeats", section.most_repeats),
+        ("stop.most_blocks", section.most_blocks),
+    ] {
+        if let Some(n) = n.filter(|n| !(1..=10_000).contains(n)) {
             return Err(value(field, n.to_string(), "1 to 10000 are allowed"));
         }
     }
+    let stop = match (document.repeats, section.relative_interval) {
+        (Some(n), Some(_)) => {
+            let expected = "stop.relative_interval repeats until the interval is narrow enough: give one of them";
+            return Err(value("repeats", n.to_string(), expected));
+        }
+        (repeats, None) => window::StopRule::Fixed(repeats.unwrap_or(1)),
+        (None, Some(half_width)) => {
+            let half_width = positive("stop.relative_interval", half_width)?;
+            window::StopRule::Relative(half_width, section.most_repeats.unwrap_or(30) as usize)
+        }
+    };
+    if let (Some(n), None) = (section.most_repeats, section.relative_interval) {
+        return Err(value("stop.most_repeats", n.to_string(), "it bounds stop.relative_interval, which is missing"));
+    }
+    let gain_interval = match (section.gain_interval, section.most_blocks) {
+        (None, Some(n)) => {
+            return Err(value("stop.most_blocks", n.to_string(), "it bounds stop.gain_interval, which is missing"));
+        }
+        (Some(_), Some(n)) if n < document.blocks => {
+            return Err(value("stop.most_blocks", n.to_string(), "it can't be less than blocks, the least number"));
+        }
+        (target, most) => {
+            let target = target.map(|x| positive("stop.gain_interval", x)).transpose()?;
+            target.map(|target| (target, most.unwrap_or(document.blocks.max(30))))
+        }
+    };
     if document.devices.is_empty() {
         return Err(value("devices", "empty".into(), "at least one device must be named"));
     }
@@ -124,6 +172,12 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Plan, PlanError> {
     let window = window::Options {
         least_time: Seconds(positive_or("window.least_s", section.least_s, defaults.least_time.0)?),
         periods: positive_or("window.periods", section.periods, defaults.periods)?,
+        longest_window: Seconds(positive_or("window.longest_s", section.longest_s, defaults.longest_window.0)?),
+        slope: section.slope.map_or(defaults.slope, |name| match name {
+            SlopeName::Auto => window::Slope::Auto,
+            SlopeName::Always => window::Slope::Always,
+            SlopeName::Never => window::Slope::Never,
+        }),
         longest_warm_up: Seconds(positive_or(
             "window.longest_warm_up_s",
             section.longest_warm_up_s,
@@ -147,7 +201,8 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Plan, PlanError> {
         devices: document.devices,
         seed: document.seed,
         blocks: document.blocks,
-        repeats: document.repeats,
+        gain_interval,
+        stop,
         window,
         idle,
         temperature_limit_c,

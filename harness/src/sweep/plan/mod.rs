@@ -68,10 +68,14 @@ pub struct Plan {
     pub devices: Vec<String>,
     /// Seed of the order and of the virtual node.
     pub seed: u64,
-    /// Complete blocks: each holds every point once, in its own random order.
+    /// Complete blocks: each holds every point once, in its own random order. With [`Self::gain_interval`] the least
+    /// number of them.
     pub blocks: u32,
-    /// Windows per point within a block.
-    pub repeats: u32,
+    /// Blocks are added until the 95 % interval of every setting's EDP over the baseline's has a relative half width of at
+    /// most the first number, or there are as many blocks as the second says.
+    pub gain_interval: Option<(f64, u32)>,
+    /// How often a point is repeated within a block.
+    pub stop: window::StopRule,
     /// Windows and warm-up.
     pub window: window::Options,
     /// Durations of idle windows before and after, for eq. 3.2.
@@ -119,6 +123,24 @@ impl Plan {
         document::read(text, path)
     }
 
+    /// The most blocks.
+    pub fn most_blocks(&self) -> u32 {
+        self.gain_interval.map_or(self.blocks, |(_, most)| most.max(self.blocks))
+    }
+
+    /// The most repeats of a point within a block.
+    pub fn most_repeats(&self) -> u32 {
+        match self.stop {
+            window::StopRule::Fixed(repeats) => repeats,
+            window::StopRule::Relative(_, most) => u32::try_from(most).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// True when the measurement decides how long the sweep lasts, so that its length is known as an upper bound only.
+    pub fn is_open(&self) -> bool {
+        self.gain_interval.is_some() || matches!(self.stop, window::StopRule::Relative(..))
+    }
+
     /// The settings for a device: the baseline first, each once.
     pub fn settings(&self, device: &str) -> Vec<Setting> {
         let mut settings = vec![Setting::default()];
@@ -158,6 +180,7 @@ mod tests {
     fn groups_are_products_and_the_baseline_comes_first() {
         let plan = Plan::from_toml(SMALL, Path::new("p.toml")).unwrap();
         let settings = plan.settings("vnode-a100");
+        assert_eq!((plan.most_blocks(), plan.most_repeats(), plan.is_open()), (2, 1, false));
         assert_eq!(settings.len(), 1 + 2 * 3);
         assert!(settings[0].is_baseline());
         assert_eq!(settings[1].to_string(), "gpu_clock=1410MHz+gpu_cap=200W");
@@ -175,6 +198,10 @@ mod tests {
             ("[1410, 1005]", "[-5]", "gpu_clock_mhz is -5"),
             ("[\"vnode-a100\"]", "[]", "at least one device"),
             ("\"f32\"", "\"f31\"", "f31"),
+            ("blocks = 2", "blocks = 2\nrepeats = 3\nstop.relative_interval = 0.02", "give one of them"),
+            ("blocks = 2", "blocks = 2\nstop.most_repeats = 3", "stop.relative_interval, which is missing"),
+            ("blocks = 2", "blocks = 2\nstop = { gain_interval = 0.1, most_blocks = 1 }", "less than blocks"),
+            ("blocks = 2", "blocks = 2\nwindow.slope = \"sometimes\"", "sometimes"),
         ] {
             let error = Plan::from_toml(&SMALL.replace(from, to), Path::new("p.toml")).unwrap_err().to_string();
             assert!(error.starts_with("p.toml") && error.contains(expected), "{to}: {error}");

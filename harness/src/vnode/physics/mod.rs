@@ -170,6 +170,10 @@ pub struct Thermal {
     pub resistance_k_per_w: f64,
     /// C, in J/K.
     pub capacity_j_per_k: f64,
+    /// The temperature, in degrees Celsius, at which the device lowers its clock so as to get no hotter; absent where it
+    /// never does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_c: Option<f64>,
 }
 
 /// DRAM and last-level cache. Neither follows the core clock.

@@ -125,6 +125,12 @@ impl Physics {
         at(low)
     }
 
+    /// The board power that keeps a device at its temperature limit, once it is there, in W; infinite below.
+    pub fn thermal_limit_w(&self, temperature_c: f64) -> f64 {
+        let reached = self.thermal.limit_c.filter(|limit| temperature_c >= limit - 0.5);
+        reached.map_or(f64::INFINITY, |limit| (limit - self.thermal.ambient_c) / self.thermal.resistance_k_per_w)
+    }
+
     /// The temperature at which `watts` is carried away.
     pub fn steady_c(&self, watts: f64) -> f64 {
         self.thermal.ambient_c + watts * self.thermal.resistance_k_per_w

@@ -129,9 +129,13 @@ fn a_knob_that_is_gone_keeps_the_journal_until_it_is_back() {
     let state = tree.path().join("state");
     let report = lease::restore(&state, &tree.roots()).unwrap();
     assert!(matches!(outcome(&report, MAX), Outcome::Failed { .. }), "{report}");
+    let text = report.to_string();
+    assert!(text.starts_with("test, begun 20") && text.contains(".jsonl:\n  powercap:"), "{text}");
+    assert!(report.journals[0].kept && text.ends_with("1 of 1 journals remain: the command can be repeated"), "{text}");
     assert_eq!(tree.text(BEFORE[2].0), "135000000");
     std::fs::rename(&away, &file).unwrap();
-    assert!(lease::restore(&state, &tree.roots()).unwrap().is_complete());
+    let report = lease::restore(&state, &tree.roots()).unwrap();
+    assert!(report.is_complete() && report.to_string().contains("nothing remains to be restored"), "{report}");
     assert_as_before(&tree, "the second restoration");
 }
 

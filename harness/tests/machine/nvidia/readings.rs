@@ -5,8 +5,11 @@ use ergometer_harness::doctor;
 use ergometer_harness::meter::Meter;
 use ergometer_harness::sensor::agreement::{CrossCheck, Finding};
 use ergometer_harness::sensor::nvml::{Card, Sharing, of_card};
-use ergometer_harness::sensor::{Found, Quantity, SensorError, probe, select};
-use ergometer_record::{Component, Hertz, Joules, Provenance, Watts, measurement::Domain};
+use ergometer_harness::sensor::{Found, Quantity, SensorError, Throttle, probe, select};
+use ergometer_harness::vnode::{self, Pace, Vnode};
+use ergometer_harness::window::{self, Rig, StopRule};
+use ergometer_record::measurement::{Domain, f32_spec};
+use ergometer_record::{Component, Hertz, Joules, Kernel, Provenance, Size, Watts};
 
 /// 50 W, then 250 W from 1 s on, then 120 W from 2.35 s on.
 const STEPS: &str = "0 50000\n1000 250000\n2350 120000\n";
@@ -138,7 +141,7 @@ fn a_card_tells_temperature_clock_and_what_holds_it_back() {
     assert_eq!((card.index().unwrap(), card.temperature_c()), (0, Some(60.0)));
     assert_eq!(card.sm_clock(), Some(Hertz::from_mhz(1410.0)));
     assert_eq!(card.highest_power_limit(), Some(Watts(400.0)));
-    assert_eq!(card.held_back_by(), Some(vec!["the power limit"]));
+    assert_eq!(card.held_back_by(), Some(vec![Throttle::PowerLimit]));
     let idle = Card::open(UUIDS[1], &driver.roots()).unwrap();
     // Idling is a reason for a low clock too, and nothing that holds back.
     assert_eq!(idle.held_back_by(), Some(vec![]));
@@ -187,6 +190,35 @@ fn slices_and_virtual_gpus_say_what_is_shared_and_what_is_absent() {
     for part in ["nvml:0:energy is not", "nvml:1:power is not", "virtual GPU", "measure on the host"] {
         assert!(reasons(&found).contains(part), "{part}: {}", reasons(&found));
     }
+}
+
+#[test]
+fn rows_say_what_held_their_card_back() {
+    let Some(driver) = Driver::build(&[]) else { return };
+    driver.set("steps0", "0 100000\n");
+    driver.clock().set(2000);
+    // The kernels are virtual; what watches over them is the card.
+    let state = driver.folder.path().join("vnode.json");
+    let vnode = Vnode::open(&vnode::preset("a100").unwrap(), &state, 1, Pace::Virtual).unwrap();
+    let mut rig = Rig::vnode(&vnode).unwrap();
+    rig.watch(Card::open(UUIDS[0], &driver.roots()).unwrap());
+    assert_eq!(rig.power_bound_w, Some(400.0));
+    let spec = f32_spec(Kernel::Triad, Size::Vector { n: 1 << 26 });
+    let mut note = || {
+        let options = window::Options::quick();
+        let result = window::characterise(&mut rig, &[spec], &options, StopRule::Fixed(1), &mut |_, _| true).unwrap();
+        (result.rows[0].note.clone(), result.rows[0].temperature_c)
+    };
+    assert!(!note().0.contains("held back"));
+    // nvmlClocksThrottleReasonHwThermalSlowdown and nvmlClocksThrottleReasonHwPowerBrakeSlowdown.
+    driver.set("reasons0", "192");
+    let (text, celsius) = note();
+    assert!(text.contains("held back by the temperature (hardware) (") && text.contains("power brake"), "{text}");
+    assert_eq!(celsius, Some(40.0));
+    // A card that stops answering is not taken for one that runs freely.
+    driver.set("lost0", "");
+    let (text, celsius) = note();
+    assert!(!text.contains("held back") && celsius.is_none(), "{text}");
 }
 
 /// Plays a program that is started with CUDA_VISIBLE_DEVICES, which is read from the environment of the process.
