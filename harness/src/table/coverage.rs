@@ -25,7 +25,7 @@ const PLAN: &str = r#"
     steady_k = 0.2
     slope = "never"
     [idle]
-    times_s = [1.0, 2.0, 4.0]
+    times_s = [0.5, 1.0, 2.0]
     [[kernels]]
     kernel = "triad"
     sizes = ["n=268435456"]
@@ -163,7 +163,7 @@ fn the_estimators_of_energy_are_unbiased() {
             change(&mut bench);
             bench
         };
-        let biases = sweeps(100, make, |bench, rows| {
+        let biases = sweeps(300, make, |bench, rows| {
             let (time, power) =
                 steady(&bench.physics, &bench.plan.specs[0], bench.physics.clock.max_hz, bench.physics.cap.max_w);
             let of: Vec<f64> = rows.iter().map(|row| row.energy.unwrap().0 / (power * time) - 1.0).collect();

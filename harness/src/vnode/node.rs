@@ -20,6 +20,9 @@ const HISTORY_S: f64 = 5.0;
 /// Time between the starts of two points on the virtual clock; no point lasts as long.
 const EPOCH_S: f64 = 16_384.0;
 
+/// Keeps the random phase of a point's sensors apart from its other random numbers (the golden ratio in 64 bits).
+const PHASE: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// How late another process' change of the state file may be seen. This process' own are seen at once.
 const OTHERS_SEEN: Duration = Duration::from_millis(5);
 
@@ -148,8 +151,11 @@ impl Node {
         inner.counter_start_j = inner.random.random_range(0.0..1e6);
         inner.history.clear();
         inner.held_back_by.clear();
-        // Two sensor periods of idle past, so that a sensor has something to report at once.
-        inner.idle(0.5);
+        // Idle past, so that a sensor has something to report at once; and no work begins in step with a sensor's ticks,
+        // which would make the error of one window that of all.
+        let period_s = inner.state.physics.sensors.iter().map(|sensor| sensor.period_s).fold(0.0, f64::max);
+        let phase = ChaCha8Rng::seed_from_u64(inner.seed ^ order.wrapping_mul(PHASE)).random_range(0.0..1.0);
+        inner.idle(0.5 + phase * period_s);
     }
 
     /// Runs `spec` back to back and returns the time that it took and the mean clock.

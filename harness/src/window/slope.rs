@@ -6,7 +6,7 @@
 //! sheet. It costs seven times as long as one window, and is taken where one window would be poor ([`Slope::Auto`]).
 
 use super::{ComponentPower, Instruments, Load, MeasureError, Stretch};
-use crate::sensor::{Quantity, Sensor};
+use crate::sensor::{Quantity, Reading};
 use ergometer_record::stats::fit_line;
 use ergometer_record::{Budget, Component, Seconds};
 
@@ -61,12 +61,12 @@ impl Instruments<'_> {
     /// In what time the coarsest counter advances by one step or one update, at most a window.
     fn step_time(&mut self, first: &Stretch) -> Seconds {
         let clock = self.clock;
-        let step = |(sensor, (_, power)): (&mut Box<dyn Sensor>, &(Component, Result<ComponentPower, String>))| {
-            let (power, reading) = (power.as_ref().ok()?, sensor.read(clock).ok()?);
-            let Quantity::Energy(_) = reading.quantity else { return None };
-            Some((sensor.info().resolution / power.mean.0).max(sensor.info().period.0))
-        };
-        let longest = self.sensors.iter_mut().zip(&first.powers).filter_map(step).fold(0.0, f64::max);
+        let mut longest = 0.0f64;
+        for (sensor, (_, power)) in self.sensors.iter_mut().zip(&first.powers) {
+            if let (Ok(power), Ok(Reading { quantity: Quantity::Energy(_), .. })) = (power, sensor.read(clock)) {
+                longest = longest.max(sensor.info().resolution / power.mean.0).max(sensor.info().period.0);
+            }
+        }
         Seconds(longest.min(self.window_time().0))
     }
 

@@ -33,17 +33,20 @@ pub struct AppEnergy {
     pub idle_u: Joules,
 }
 
+/// Times in s and energies in J.
+type Points = (Vec<f64>, Vec<f64>);
+
 impl IdleModel {
     /// One model a device and component, where `rows` hold three idle windows or more of two lengths or more.
     pub fn of(rows: &[Row]) -> Vec<Self> {
-        let mut groups: BTreeMap<(String, Component, Provenance), (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+        let mut groups: BTreeMap<(String, Component, Provenance), Points> = BTreeMap::new();
         for row in rows.iter().filter(|row| row.spec.kernel == Kernel::Idle) {
             let Some(energy) = row.energy else { continue };
             let (times, energies) = groups.entry((super::device(row), row.component, row.provenance)).or_default();
             times.push(row.time.0);
             energies.push(energy.0);
         }
-        let model = |((device, component, provenance), (times, energies)): (_, (Vec<f64>, Vec<f64>))| {
+        let model = |((device, component, provenance), (times, energies)): (_, Points)| {
             let weights: Vec<f64> = times.iter().map(|t| t.powi(-2)).collect();
             let line = fit_weighted_line(&times, &energies, &weights).filter(|line| line.n > 2)?;
             Some(Self { device, component, provenance, line })
