@@ -151,6 +151,8 @@ impl Node {
         inner.counter_start_j = inner.random.random_range(0.0..1e6);
         inner.history.clear();
         inner.held_back_by.clear();
+        // An answer that is kept for a quarter of a kelvin belongs to what happened before.
+        inner.last = None;
         // Idle past, so that a sensor has something to report at once; and no work begins in step with a sensor's ticks,
         // which would make the error of one window that of all.
         let period_s = inner.state.physics.sensors.iter().map(|sensor| sensor.period_s).fold(0.0, f64::max);
