@@ -105,7 +105,10 @@ fn a_dry_run_prints_every_point_with_time_and_energy() {
     let points: Vec<&str> = stdout.lines().filter(|line| line.trim_start().starts_with(char::is_numeric)).collect();
     // Idle before and after, and two blocks of three settings; the sum is a line too.
     assert_eq!(points.len(), 2 + 2 * 3 + 2 + 1, "{stdout}");
-    assert!(points[..10].iter().all(|line| (line.contains(" s ") || line.contains(" ms ")) && line.contains("<=")), "{stdout}");
+    assert!(
+        points[..10].iter().all(|line| (line.contains(" s ") || line.contains(" ms ")) && line.contains("<=")),
+        "{stdout}"
+    );
     assert!(stdout.contains("Energies are bounds"), "{stdout}");
     // Changing real hardware takes more than naming it.
     let (refused, text) = run(&mut ergometer(folder.path(), &["sweep", "plan.toml", "--device", "cuda"]));

@@ -234,12 +234,16 @@ fn preview(context: &Context, plan: &Plan, target: &mut Target) -> anyhow::Resul
         return Ok(Outcome::Done);
     }
     let mut text = String::new();
-    writeln!(text, "{:>5} {:>5}  {:<58} {:<28} {:>9} {:>12}", "order", "block", "kernel", "setting", "time", "energy")?;
+    writeln!(
+        text,
+        "{:>5} {:>5}  {:<58} {:<36} {:>12} {:>12}",
+        "order", "block", "kernel", "setting", "time", "energy"
+    )?;
     for e in &estimates {
         let energy = e.energy_bound.map_or_else(|| "unknown".to_owned(), |j| format!("<= {:.0} J", j.0));
         writeln!(
             text,
-            "{:>5} {:>5}  {:<58} {:<28} {:>9} {energy:>12}",
+            "{:>5} {:>5}  {:<58} {:<36} {:>12} {energy:>12}",
             e.slot.order,
             e.slot.block,
             e.slot.spec,

@@ -1,6 +1,7 @@
 //! The sweep loop.
 
 use super::blocks::Blocks;
+use super::estimate::Lengths;
 use super::journal::{Journal, JournalError};
 use super::levers::missing;
 use super::order::{Slot, idle_time, slots};
@@ -107,7 +108,8 @@ pub struct Progress<'a> {
     pub achieved_clock: Option<Hertz>,
     /// Power that it drew.
     pub power: Option<Watts>,
-    /// Time left on the device's clock, from the mean of the slots so far.
+    /// Time left on the device's clock: what the dry run says of the slots to come, times what the slots so far took over
+    /// what it said of them.
     pub time_left: Seconds,
     /// How the sensors compare with their witnesses: told once, after the slot that ended the comparison.
     pub agreements: Vec<Agreement>,
@@ -157,7 +159,8 @@ pub fn run(
     let mut all = done.rows;
     let start = sweep.rig.clock.now();
     let mut end = End::Finished;
-    let mut fresh = 0usize;
+    let lengths = Lengths::of(plan, sweep.rig);
+    let mut expected_s = 0.0;
     let mut told = false;
     let mut resting = Seconds(0.0);
     let mut energy = Some(Joules(0.0));
@@ -182,11 +185,11 @@ pub fn run(
         if let Some(journal) = &mut journal {
             journal.append(&new, slot.order)?;
         }
-        fresh += 1;
+        expected_s += lengths.slot(slot);
         let concluded = !told && sweep.rig.check.is_done();
         told |= concluded;
         let spent = sweep.rig.clock.now() - start - resting;
-        let left = (todo.len() - index - 1) as f64;
+        let left = todo.iter().skip(index + 1).map(|slot| lengths.slot(slot)).sum::<f64>() / expected_s;
         // The power of its windows stands for the whole slot: warm-up and windows run the same kernel.
         let power: Option<Watts> = new.iter().filter(|row| row.repeat == 0).map(Row::power).sum();
         if !new.is_empty() {
@@ -199,8 +202,8 @@ pub fn run(
             verdict: new.first().map(|row| row.verdict),
             achieved_clock: new.first().and_then(|row| row.achieved_clock),
             power: power.filter(|_| !new.is_empty()),
-            time_left: Seconds(spent.0 / fresh as f64 * left),
-            energy_left: energy.map(|sum| Joules(sum.0 / fresh as f64 * left)),
+            time_left: spent * left,
+            energy_left: energy.map(|sum| sum * left),
             agreements: if concluded { sweep.rig.check.agreements() } else { Vec::new() },
         });
         all.extend(new);

@@ -25,7 +25,7 @@ const PLAN: &str = r#"
     steady_k = 0.2
     slope = "never"
     [idle]
-    times_s = [0.5, 1.0, 2.0]
+    times_s = [1.0, 2.0, 4.0]
     [[kernels]]
     kernel = "triad"
     sizes = ["n=268435456"]

@@ -198,7 +198,8 @@ fn rows_say_what_held_their_card_back() {
     driver.set("steps0", "0 100000\n");
     driver.clock().set(2000);
     // The kernels are virtual; what watches over them is the card.
-    let state = driver.folder.path().join("vnode.json");
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("vnode.json");
     let vnode = Vnode::open(&vnode::preset("a100").unwrap(), &state, 1, Pace::Virtual).unwrap();
     let mut rig = Rig::vnode(&vnode).unwrap();
     rig.watch(Card::open(UUIDS[0], &driver.roots()).unwrap());
