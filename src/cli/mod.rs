@@ -103,3 +103,14 @@ pub fn main() -> ExitCode {
         Err(error) => output::error(&error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+    use clap::CommandFactory;
+
+    #[test]
+    fn options_have_names_of_their_own_and_rules_that_agree() {
+        Arguments::command().debug_assert();
+    }
+}

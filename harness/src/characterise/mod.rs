@@ -1,5 +1,5 @@
 //! What a sensor really is: update period, resolution, averaging window, and gain against the counter. One estimator a
-//! file, each a function of readings; [`observe`] takes them, [`store`] keeps what was found.
+//! file, each a function of readings; [`observe()`] takes them, [`store`] keeps what was found.
 //!
 //! Source of the method: Yang et al., *Part-time Power Measurements: nvidia-smi's Lack of Attention*, SC 2024: the period
 //! from the times between changes of the value, the window by fitting a boxcar average of a known square-wave load, the
