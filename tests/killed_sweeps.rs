@@ -58,7 +58,8 @@ fn a_sweep_killed_at_any_point_is_restored_and_resumes_to_the_same_rows() {
     assert!(whole.status.success(), "{text}");
     let rows = fs::read_to_string(folder.join("whole/sweep.csv")).unwrap();
     let before = settings(folder, "whole");
-    // In the first block, in the middle of the second, and while the end puts things back.
+    // In the first block, and in the middle of the second. (The last slots are the machine as found: nothing is left to
+    // put back at the end. Kills while it is put back are in the tests of the lease.)
     let points = [
         "after-journal:1",
         "before-write:3",
@@ -66,8 +67,8 @@ fn a_sweep_killed_at_any_point_is_restored_and_resumes_to_the_same_rows() {
         "after-write:4",
         "after-write:7",
         "before-write:9",
-        "during-restore:1",
-        "during-restore:3",
+        "during-write:9",
+        "after-journal:12",
     ];
     let mut changed = 0;
     for (i, point) in points.into_iter().enumerate() {
