@@ -134,8 +134,11 @@ mod tests {
     use crate::cluster::threads;
     use std::sync::Mutex;
 
-    /// Runs ranks with these slots each (`None` follows; a rank ends with its failure, if any); what happened, in order.
-    fn run(slots: &[(Option<&[u64]>, Option<&str>)]) -> (Vec<(u64, usize)>, Vec<Result<(), String>>) {
+    /// What happened, in order: slot and rank; and how each rank ended.
+    type Story = (Vec<(u64, usize)>, Vec<Result<(), String>>);
+
+    /// Runs ranks with these slots each (`None` follows; a rank ends with its failure, if any).
+    fn run(slots: &[(Option<&[u64]>, Option<&str>)]) -> Story {
         let names: Vec<String> = (0..slots.len()).map(|rank| format!("n{rank}")).collect();
         let ranks = threads::ranks(&names.iter().map(String::as_str).collect::<Vec<_>>());
         let log = Mutex::new(Vec::new());

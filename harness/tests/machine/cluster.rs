@@ -137,7 +137,7 @@ fn watched(log: &Arc<Mutex<Vec<Seconds>>>) -> Selection {
 /// Measures `work` on thread ranks that share one clock; the times of all readings by node.
 fn measure(names: &[&str], work: impl Fn(usize) + Sync) -> (ClusterReport, Vec<Vec<Seconds>>) {
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
-    let opened: Mutex<Vec<(usize, Arc<Mutex<Vec<Seconds>>>)>> = Mutex::default();
+    let opened = Mutex::new(Vec::<(usize, Arc<Mutex<Vec<Seconds>>>)>::new());
     let reports = on_each(threads::ranks(names), |rank: ThreadRank| {
         let sensors = || {
             let log = Arc::new(Mutex::new(Vec::new()));

@@ -4,7 +4,7 @@ use super::axis::{Axis, Scale, Unit};
 use super::canvas::{self, Spec};
 use super::ink::Ink;
 use super::marker::{Fill, Mark};
-use super::{Entry, Plot, PlotError, power};
+use super::{Entry, Plot, PlotError, Points, power};
 use crate::report::sweep::{Sweep, SweptKernel, groups};
 use crate::report::value::Estimate;
 use ergometer_record::Technique;
@@ -17,7 +17,7 @@ pub(in crate::report) fn plot(id: &str, sweep: &Sweep) -> Result<Plot, PlotError
     let title = format!("EDP of GEMM and TRIAD against the power cap: {}", sweep.device);
     let wanted = |kernel: &&SweptKernel| ["gemm", "triad"].iter().any(|name| kernel.group().starts_with(name));
     let groups = groups(sweep);
-    let lines: Vec<(usize, Vec<(f64, Estimate, bool)>)> = sweep
+    let lines: Vec<(usize, Points)> = sweep
         .kernels
         .iter()
         .filter(wanted)
@@ -59,12 +59,12 @@ pub(in crate::report) fn plot(id: &str, sweep: &Sweep) -> Result<Plot, PlotError
 }
 
 /// EDP over the baseline's by cap; the interval is the cap's own, the baseline being taken as known.
-fn line(kernel: &SweptKernel) -> Vec<(f64, Estimate, bool)> {
+fn line(kernel: &SweptKernel) -> Points {
     let Some(base) = kernel.points.iter().find(|p| p.setting.is_baseline()).map(|p| p.edp_js.value()) else {
         return Vec::new();
     };
     let caps = kernel.points.iter().filter(|p| p.setting.technique() == Technique::PowerCap);
-    let mut line: Vec<(f64, Estimate, bool)> = caps
+    let mut line: Points = caps
         .filter_map(|p| Some((power::value(&p.setting)?, p.edp_js.scaled(1.0 / base), p.verdict.credits_gain())))
         .filter(|(_, edp, _)| edp.value().is_finite() && edp.value() > 0.0)
         .collect();

@@ -23,6 +23,7 @@ pub(super) mod scaling;
 pub(super) mod series;
 
 use super::html::escape;
+use super::value::Estimate;
 use marker::{Fill, Mark};
 
 /// A drawing failed inside the plotting library; bad numbers never cause this.
@@ -35,6 +36,9 @@ impl<E: std::error::Error + Send + Sync> From<plotters::drawing::DrawingAreaErro
         Self(error.to_string())
     }
 }
+
+/// Points of a line over settings: where the setting stands, the value, and whether the setting held.
+type Points = Vec<(f64, Estimate, bool)>;
 
 /// A drawing with its legend.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use super::axis::{Axis, Scale, Unit};
 use super::canvas::{self, Spec};
 use super::ink::Ink;
 use super::marker::{Fill, Mark};
-use super::{Entry, Plot, PlotError};
+use super::{Entry, Plot, PlotError, Points};
 use crate::report::sweep::{Sweep, SweepPoint, SweptKernel, groups};
 use crate::report::value::Estimate;
 use ergometer_record::measurement::Domain;
@@ -38,7 +38,7 @@ pub(in crate::report) fn plot(id: &str, sweep: &Sweep, technique: Technique) -> 
         _ => value(setting),
     };
     // (kernel's colour, setting, power, whether it is the main component)
-    let mut lines: Vec<(usize, bool, Vec<(f64, Estimate, bool)>)> = Vec::new();
+    let mut lines: Vec<(usize, bool, Points)> = Vec::new();
     let groups = groups(sweep);
     for kernel in &sweep.kernels {
         let colour = groups.iter().position(|name| *name == kernel.group()).unwrap_or(0);
@@ -151,13 +151,8 @@ fn governors(sweep: &Sweep, technique: Technique) -> Vec<String> {
 }
 
 /// Power of one domain at every setting of a technique, by place.
-fn line(
-    kernel: &SweptKernel,
-    technique: Technique,
-    domain: Domain,
-    place: &dyn Fn(&Setting) -> Option<f64>,
-) -> Vec<(f64, Estimate, bool)> {
-    let mut line: Vec<(f64, Estimate, bool)> = kernel
+fn line(kernel: &SweptKernel, technique: Technique, domain: Domain, place: &dyn Fn(&Setting) -> Option<f64>) -> Points {
+    let mut line: Points = kernel
         .points
         .iter()
         .filter(|point| point.setting.technique() == technique)
