@@ -36,7 +36,7 @@ fn line(
 
 /// An interval in the unit's prefix that fits, with the digits that its width leaves.
 fn scaled(interval: &Interval, unit: &str) -> String {
-    // The nudge keeps 0.99999999 m from being shown as 1000 u.
+    // The nudge keeps 0.99999999 m from being shown as 1000 u, and with as many digits as 1 m.
     let size = interval.estimate.abs() * (1.0 + 1e-6);
     let (factor, prefix) = match size {
         s if s >= 1.0 => (1.0, ""),
@@ -46,7 +46,7 @@ fn scaled(interval: &Interval, unit: &str) -> String {
     };
     let [estimate, low, high] = [interval.estimate, interval.low, interval.high].map(|x| factor * x);
     // Two digits of the half width, and no more than six of the value.
-    let digits = |x: f64| if x > 0.0 { x.log10().floor() } else { -9.0 };
+    let digits = |x: f64| if x > 0.0 { (x * (1.0 + 1e-6)).log10().floor() } else { -9.0 };
     let decimals = (1.0 - digits((high - low) / 2.0)).min(5.0 - digits(estimate.abs())).clamp(0.0, 9.0) as usize;
     format!("{estimate:.decimals$} {prefix}{unit} [{low:.decimals$}, {high:.decimals$}]")
 }
