@@ -25,8 +25,8 @@ pub(super) struct Watch<'a> {
 enum Display {
     /// On a terminal: a bar, which disappears when the stage ends.
     Bar(ProgressBar),
-    /// Elsewhere: a line now and then.
-    Lines { stage: String, start: Instant, last: Instant },
+    /// Elsewhere: a line now and then. `left` is what the stage says of the rest, if it does.
+    Lines { stage: String, start: Instant, last: Instant, left: Option<Seconds> },
 }
 
 impl<'a> Watch<'a> {
@@ -49,7 +49,7 @@ impl Observer for Watch<'_> {
             Display::Bar(bar(name))
         } else {
             self.context.say(format!("{name} ..."));
-            Display::Lines { stage: name.to_owned(), start: now, last: now }
+            Display::Lines { stage: name.to_owned(), start: now, last: now, left: None }
         });
     }
 
@@ -61,16 +61,24 @@ impl Observer for Watch<'_> {
                 bar.set_position(done);
                 bar.set_message(message.to_owned());
             }
-            Some(Display::Lines { stage, start, last })
+            Some(Display::Lines { stage, start, last, left })
                 if last.elapsed() >= LINE_PERIOD && 0 < done && done < total =>
             {
                 *last = Instant::now();
-                let gone = start.elapsed().as_secs_f64();
-                let left = gone / done as f64 * total.saturating_sub(done) as f64;
-                let (gone, left) = (human_time(Seconds(gone)), human_time(Seconds(left)));
+                let gone = Seconds(start.elapsed().as_secs_f64());
+                let left = left.unwrap_or(gone / done as f64 * total.saturating_sub(done) as f64);
+                let (gone, left) = (human_time(gone), human_time(left));
                 self.context.say(format!("  {stage}: {done} of {total}, {gone} gone, about {left} left; {message}"));
             }
             _ => {}
+        }
+    }
+
+    fn remaining(&self, time: Seconds) {
+        match self.display.lock().ok().as_mut().and_then(|display| display.as_mut()) {
+            Some(Display::Bar(bar)) => bar.set_style(style(&format!("about {} left", human_time(time)))),
+            Some(Display::Lines { left, .. }) => *left = Some(time),
+            None => {}
         }
     }
 
@@ -95,12 +103,15 @@ impl Drop for Display {
     }
 }
 
+/// `left` is how the rest of the time is told: text without braces, or the bar's own estimate.
+fn style(left: &str) -> ProgressStyle {
+    let template = format!("{{prefix}} {{wide_bar}} {{pos}}/{{len}}  {{elapsed}} gone, {left}  {{msg}}");
+    ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
 fn bar(name: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-    let template = "{prefix} {wide_bar} {pos}/{len}  {elapsed} gone, {eta} left  {msg}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
+    bar.set_style(style("{eta} left"));
     bar.set_prefix(name.to_owned());
     bar.enable_steady_tick(Duration::from_millis(250));
     bar

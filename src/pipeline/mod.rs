@@ -20,12 +20,16 @@ pub mod summary;
 pub mod sweep;
 pub mod tables;
 
+use crate::record::Seconds;
+
 /// What a long stage tells, and asks, its caller.
 pub trait Observer: Sync {
     /// A stage begins.
     fn stage(&self, name: &str);
     /// `done` of `total` steps of the stage are done.
     fn progress(&self, done: u64, total: u64, message: &str);
+    /// The stage knows better than its steps so far how long the rest takes. Told before [`Observer::progress`].
+    fn remaining(&self, _: Seconds) {}
     /// True when the user wants to stop (Ctrl-C): a stage ends soon, leaving whole files only.
     fn interrupted(&self) -> bool;
     /// Something that the user should know now, in a sentence.

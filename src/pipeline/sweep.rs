@@ -163,6 +163,7 @@ fn guarded(
         json::write(&file, &record)?;
     }
     let mut unwritten = None;
+    let in_real_time = !target.rig.clock.is_virtual();
     let outcome = sweep::run(plan, &mut target.rig, &options, &mut |at| {
         if !at.agreements.is_empty() {
             record.agreements.clone_from(&at.agreements);
@@ -170,7 +171,10 @@ fn guarded(
             unwritten = json::write(&file, &record).err();
             sensors::warn(&at.agreements, observer);
         }
-        observer.progress(at.done as u64, at.total as u64, &message(at));
+        if in_real_time {
+            observer.remaining(at.time_left);
+        }
+        observer.progress(at.done as u64, at.total as u64, &message(at, in_real_time));
         interrupt.store(observer.interrupted(), Ordering::SeqCst);
     })
     .context("the sweep failed; its settings were put back")?;
@@ -196,7 +200,7 @@ fn guarded(
     }
 }
 
-fn message(at: &sweep::Progress<'_>) -> String {
+fn message(at: &sweep::Progress<'_>, in_real_time: bool) -> String {
     let mut text = format!("{} at {}", at.slot.spec.kernel, at.slot.setting);
     if let Some(clock) = at.achieved_clock {
         text.push_str(&format!(", {:.0} MHz", clock.mhz()));
@@ -204,10 +208,12 @@ fn message(at: &sweep::Progress<'_>) -> String {
     if let Some(power) = at.power {
         text.push_str(&format!(", {power:.0}"));
     }
-    // On the device's clock: that of the virtual node runs ahead of the progress bar's.
-    text.push_str(&format!("; left for the device: {}", human_time(at.time_left)));
-    if let Some(energy) = at.energy_left {
-        text.push_str(&format!(", {:.1} kJ", energy.0 / 1e3));
+    // A virtual clock runs ahead of the progress bar's, which tells the time that is left otherwise.
+    let time = (!in_real_time).then(|| human_time(at.time_left));
+    let energy = at.energy_left.map(|energy| format!("{:.1} kJ", energy.0 / 1e3));
+    let left: Vec<String> = time.into_iter().chain(energy).collect();
+    if !left.is_empty() {
+        text.push_str(&format!("; left for the device: {}", left.join(", ")));
     }
     text
 }
