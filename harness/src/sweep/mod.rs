@@ -7,6 +7,7 @@
 mod blocks;
 mod estimate;
 pub mod journal;
+mod left;
 mod levers;
 pub mod order;
 pub mod plan;

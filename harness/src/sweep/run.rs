@@ -3,6 +3,7 @@
 use super::blocks::Blocks;
 use super::estimate::Lengths;
 use super::journal::{Journal, JournalError};
+use super::left::{Drew, SoFar};
 use super::levers::missing;
 use super::order::{Slot, idle_time, slots};
 use super::plan::Plan;
@@ -108,12 +109,13 @@ pub struct Progress<'a> {
     pub achieved_clock: Option<Hertz>,
     /// Power that it drew.
     pub power: Option<Watts>,
-    /// Time left on the device's clock: what the dry run says of the slots to come, times what the slots so far took over
-    /// what it said of them.
+    /// Time left on the device's clock: what the dry run says of the slots to come, times what the slots of their kind (idle
+    /// or not) took so far over what it said of them.
     pub time_left: Seconds,
     /// How the sensors compare with their witnesses: told once, after the slot that ended the comparison.
     pub agreements: Vec<Agreement>,
-    /// Energy left, likewise; absent where no sensor measures it.
+    /// Energy left, by the mean power of idle slots and of working ones so far; absent where no sensor measures it, and until
+    /// one of each kind to come has been seen.
     pub energy_left: Option<Joules>,
 }
 
@@ -160,10 +162,9 @@ pub fn run(
     let start = sweep.rig.clock.now();
     let mut end = End::Finished;
     let lengths = Lengths::of(plan, sweep.rig);
-    let mut expected_s = 0.0;
     let mut told = false;
     let mut resting = Seconds(0.0);
-    let mut energy = Some(Joules(0.0));
+    let mut so_far = SoFar::default();
     let mut blocks = Blocks::new(plan);
     for (index, slot) in todo.iter().enumerate() {
         if done.orders.contains(&slot.order) || blocks.is_beyond(slot, &all) {
@@ -185,25 +186,23 @@ pub fn run(
         if let Some(journal) = &mut journal {
             journal.append(&new, slot.order)?;
         }
-        expected_s += lengths.slot(slot);
         let concluded = !told && sweep.rig.check.is_done();
         told |= concluded;
-        let spent = sweep.rig.clock.now() - start - resting;
-        let left = todo.iter().skip(index + 1).map(|slot| lengths.slot(slot)).sum::<f64>() / expected_s;
         // The power of its windows stands for the whole slot: warm-up and windows run the same kernel.
         let power: Option<Watts> = new.iter().filter(|row| row.repeat == 0).map(Row::power).sum();
-        if !new.is_empty() {
-            energy = energy.zip(power).map(|(sum, power)| sum + power * (sweep.rig.clock.now() - began));
-        }
+        let power = power.filter(|_| !new.is_empty());
+        let drew = if new.is_empty() { Drew::Skipped } else { power.map_or(Drew::Unknown, Drew::Power) };
+        so_far.add(slot, lengths.slot(slot), sweep.rig.clock.now() - began, drew);
+        let (time_left, energy_left) = so_far.left(todo.iter().skip(index + 1).map(|slot| (slot, lengths.slot(slot))));
         progress(&Progress {
             done: index + 1,
             total: todo.len(),
             slot,
             verdict: new.first().map(|row| row.verdict),
             achieved_clock: new.first().and_then(|row| row.achieved_clock),
-            power: power.filter(|_| !new.is_empty()),
-            time_left: spent * left,
-            energy_left: energy.map(|sum| sum * left),
+            power,
+            time_left,
+            energy_left,
             agreements: if concluded { sweep.rig.check.agreements() } else { Vec::new() },
         });
         all.extend(new);

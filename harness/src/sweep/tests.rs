@@ -341,12 +341,17 @@ fn progress_tells_time_and_energy_left() {
     let options = Options { manifest_id: "m", journal: None, resume: false, interrupt: &interrupt, lease: &lease };
     let mut told = Vec::new();
     run(&bench.plan, &mut bench.rig(), &options, &mut |at| {
-        told.push((at.done, at.time_left.0, at.energy_left.unwrap().0));
+        told.push((at.slot.is_idle(), at.time_left.0, at.energy_left.map(|energy| energy.0)));
     })
     .unwrap();
-    assert_eq!(told.last(), Some(&(30, 0.0, 0.0)));
-    // Idle windows and kernels differ; once both were seen the power implied lies between idling and GEMM.
-    for (done, time_s, energy_j) in &told[8..29] {
-        assert!((50.0..350.0).contains(&(energy_j / time_s)), "after {done}: {energy_j} J in {time_s} s");
+    let last = told.last().unwrap();
+    assert_eq!((told.len(), last.1, last.2), (30, 0.0, Some(0.0)));
+    // Idle windows say nothing of what kernels need.
+    let first_kernel = told.iter().position(|(idle, ..)| !idle).unwrap();
+    assert!(first_kernel > 0 && told[..first_kernel].iter().all(|(.., energy)| energy.is_none()));
+    // Then the power implied lies between idling and GEMM.
+    for (done, (_, time_s, energy)) in told[..29].iter().enumerate().skip(first_kernel) {
+        let power = energy.unwrap() / time_s;
+        assert!((50.0..350.0).contains(&power), "after {done}: {power} W");
     }
 }
