@@ -30,9 +30,12 @@ fn a_virtual_card_stands_beside_its_truth_and_leaves_nothing_behind() {
 fn a_command_runs_once_an_interval_and_its_failure_is_passed_on() {
     let folder = tempfile::tempdir().unwrap();
     ergometer(folder.path())
-        .args(["run", "--intervals", "0.1,0.01", "--repeat", "2", "--out", "study", "--", "true"])
+        .args(["run", "--quiet", "--intervals", "0.1,0.01", "--repeat", "2", "--out", "study", "--", "true"])
         .assert()
-        .success();
+        .success()
+        // Quiet leaves the result, and the command's standard output to the command.
+        .stdout("")
+        .stderr(contains("against the sampling interval").and(contains("run 1 of").not()));
     let table = std::fs::read_to_string(folder.path().join("study/intervals.csv")).unwrap();
     let mut runs: Vec<&str> = table.lines().skip(1).filter_map(|line| line.rsplit_once(',')).map(|(l, _)| l).collect();
     runs.iter_mut().for_each(|line| *line = line.split(',').next().unwrap());

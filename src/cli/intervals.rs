@@ -48,12 +48,7 @@ pub(super) fn run(context: &Context, flags: &IntervalFlags, command: &[OsString]
         }
         context.say(format!("written to {}", folder.display()));
     }
-    // The command has standard output for itself: the table goes to standard error unless asked for as JSON.
-    if context.globals.json {
-        output::json(&runs)?;
-    } else {
-        context.say(Text.render(&grid(&runs)));
-    }
+    output::beside_command(context.globals.json, &runs, Text.render(&grid(&runs)))?;
     Ok(match runs.last().map(|run| run.exit.code()) {
         Some(0) | None => Outcome::Done,
         Some(code) => {

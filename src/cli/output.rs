@@ -3,6 +3,7 @@
 use crate::record::files::FileError;
 use anyhow::Error;
 use serde::Serialize;
+use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -25,6 +26,20 @@ pub(super) fn text(text: &str) -> anyhow::Result<()> {
 /// As [`text`].
 pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     text(&(serde_json::to_string_pretty(value)? + "\n"))
+}
+
+/// The result of watching a command, which has standard output for itself: text goes to standard error, `--quiet` or not,
+/// unless it is asked for as JSON.
+///
+/// # Errors
+/// As [`text`], for JSON.
+pub(super) fn beside_command(as_json: bool, value: &impl Serialize, text: impl fmt::Display) -> anyhow::Result<()> {
+    if as_json {
+        return json(value);
+    }
+    // Nowhere to complain to when standard error is gone.
+    let _ = writeln!(io::stderr(), "{text}");
+    Ok(())
 }
 
 /// Prints an error as sentences and gives the exit code.

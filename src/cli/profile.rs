@@ -8,10 +8,7 @@ use crate::harness::cluster::{self, Alone, Launch, NodeId, Outcome as RankOutcom
 use crate::harness::meter::{Exit, OutputOptions, RunError, RunOptions, run_command};
 use crate::record::Seconds;
 use clap::Args;
-use serde::Serialize;
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// Options of `ergometer run`.
@@ -68,7 +65,7 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
         None if options.nodes.is_some() => on_nodes(context, &Alone::new(node), &options, &settings),
         None => {
             let report = run_command(&options.command, &settings).map_err(refused)?;
-            tell(context, &report)?;
+            output::beside_command(context.globals.json, &report, &report)?;
             Ok(outcome(report.exit))
         }
     }
@@ -89,7 +86,7 @@ fn on_nodes(context: &Context, ranks: &dyn Ranks, options: &Options, settings: &
     })?;
     match run.outcome {
         RankOutcome::Report(report) => {
-            tell(context, &report)?;
+            output::beside_command(context.globals.json, &report, &report)?;
             if let Some(path) = &options.nodes {
                 cluster::rows::write(path, &report.cluster.rows())?;
             }
@@ -106,17 +103,6 @@ fn on_nodes(context: &Context, ranks: &dyn Ranks, options: &Options, settings: &
         }
     }
     Ok(outcome(run.exit))
-}
-
-/// The report is a result, which `--quiet` leaves. The command has standard output for itself: the energies go to standard
-/// error unless they are asked for as JSON.
-fn tell(context: &Context, report: &(impl Serialize + Display)) -> anyhow::Result<()> {
-    if context.globals.json {
-        return output::json(report);
-    }
-    // Nowhere to complain to when standard error is gone.
-    let _ = writeln!(io::stderr(), "{report}");
-    Ok(())
 }
 
 fn outcome(exit: Exit) -> Outcome {
