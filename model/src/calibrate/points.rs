@@ -165,6 +165,9 @@ fn refusal(row: &Row, kind: DeviceKind, best: &BTreeMap<Kernel, (String, u32)>) 
     if kind == DeviceKind::Cpu && (setting.governor.is_some() || setting.epp.is_some() || setting.turbo.is_some()) {
         return Some("the model knows clocks and caps, not governors");
     }
+    if setting.cpu_cap_short_w.is_some() {
+        return Some("the model knows the long-term power limit, not the short-term one");
+    }
     match row.spec.kernel {
         Kernel::ProbeFma | Kernel::ProbeRead | Kernel::ProbeCopy | Kernel::ProbeChase => {
             return Some("probes of the machine's peaks serve the starting description");

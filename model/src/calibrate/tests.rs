@@ -316,6 +316,9 @@ fn rows_that_prove_nothing_are_refused_with_the_reasons() {
     let mut failed = cpu_rows();
     failed.iter_mut().for_each(|row| row.error_over_bound = Some(3.0));
     assert!(calibrate(&cpu(), &failed, &Options::default()).unwrap_err().to_string().contains("failed its check"));
+    let mut bursts = cpu_rows();
+    bursts.iter_mut().for_each(|row| row.setting.cpu_cap_short_w = Some(Watts(90.0)));
+    assert!(calibrate(&cpu(), &bursts, &Options::default()).unwrap_err().to_string().contains("short-term"));
 }
 
 #[test]
