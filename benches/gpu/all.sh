@@ -3,8 +3,9 @@
 # Needs a built `ergometer` (target/release/ergometer, or $ERGOMETER) and a CUDA card; carries on when one part fails, and says so.
 # No setting of the card is changed: ERGOMETER_NO_CONTROL refuses every write, root or not.
 #
-# Here now: what is found, correctness and time of every kernel with its energy at default settings, and a calibration from that record.
-# Not yet: the vendor's libraries beside our kernels, the sensor's period and counter-against-power check, the training-step set.
+# Here now: what is found, the sensors' period, window, resolution and gain, correctness and time of every kernel with its energy at default
+# settings and the counter against integrated power, and a calibration from that record.
+# Not yet: the vendor's libraries beside our kernels, the training-step set.
 set -uo pipefail
 export ERGOMETER_NO_CONTROL=1
 cd "$(dirname "$0")/../.."
@@ -26,10 +27,17 @@ part() { # name, command…
 }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+export ERGOMETER_STATE_DIR="$work/state"
 doctor() { "$ergometer" doctor --json >"$record/$date-doctor.json" && "$ergometer" doctor; }
+# First, so that the kernels' windows use what it finds. The card's UUID is nobody's business.
+sensors() {
+  "$ergometer" doctor --characterise --json >"$work/sensors.json" || return
+  sed -E 's/GPU-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/GPU/g' "$work/sensors.json" >"$record/$date-sensors.json"
+}
 kernels() {
   "$ergometer" bench --device cuda:0 --repeats 3 --anonymise --out "$work/bench" | tee "$record/$date-kernels.txt" || return
-  cp "$work/bench/bench.csv" "$record/$date-kernels.csv" && cp "$work/bench/manifest.json" "$record/$date-manifest.json"
+  cp "$work/bench/bench.csv" "$record/$date-kernels.csv" && cp "$work/bench/manifest.json" "$record/$date-manifest.json" &&
+    cp "$work/bench/sensors.json" "$record/$date-agreement.json"
   # A kernel that fails its oracle has no time worth a record.
   ! grep -q WRONG "$record/$date-kernels.txt"
 }
@@ -38,6 +46,7 @@ calibration() {
   cp "$work"/calibrate/*.toml "$record/$date-device.toml"
 }
 part "what is here" doctor
+part "sensors: period, window, resolution, gain" sensors
 part "kernels: correctness, time, energy" kernels
 part "calibration from the kernels" calibration
 echo "records: $record, dated $date; $SECONDS s"
