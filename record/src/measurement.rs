@@ -95,6 +95,17 @@ impl Component {
     pub fn new(domain: Domain, index: u32) -> Self {
         Self { domain, index }
     }
+
+    /// True when this component's energy already contains `other`'s. A package contains the cores of the same package only.
+    pub fn contains(self, other: Self) -> bool {
+        self.domain.contains(other.domain) && (self.domain != Domain::Package || self.index == other.index)
+    }
+}
+
+/// Those of `parts` whose energy no other one contains: what may be added.
+pub fn outermost<T>(parts: &[T], component: impl Fn(&T) -> Component) -> impl Iterator<Item = &T> {
+    let all: Vec<Component> = parts.iter().map(&component).collect();
+    parts.iter().filter(move |part| !all.iter().any(|other| other.contains(component(part))))
 }
 
 impl fmt::Display for Component {
@@ -274,6 +285,24 @@ mod tests {
         for domain in Domain::ALL {
             assert!(!domain.contains(domain));
         }
+    }
+
+    #[test]
+    fn only_the_outermost_of_components_are_added() {
+        let [psys, package, other, cores, dram, gpu] = [
+            (Domain::Psys, 0),
+            (Domain::Package, 0),
+            (Domain::Package, 1),
+            (Domain::Core, 0),
+            (Domain::Dram, 0),
+            (Domain::Gpu, 0),
+        ]
+        .map(|(domain, index)| Component::new(domain, index));
+        let of = |parts: &[Component]| outermost(parts, |c| *c).copied().collect::<Vec<_>>();
+        assert_eq!(of(&[cores, package, other, dram, gpu]), [package, other, dram, gpu]);
+        // The cores of a package that nothing measures count by themselves.
+        assert_eq!(of(&[cores, other]), [cores, other]);
+        assert_eq!(of(&[psys, package, cores, dram, gpu]), [psys, gpu]);
     }
 
     #[test]

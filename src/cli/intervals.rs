@@ -3,10 +3,9 @@
 use super::context::{Context, Outcome, usage};
 use super::output;
 use crate::harness::meter::{RunOptions, run_intervals};
-use crate::harness::table::render::{Csv, Render, Text};
+use crate::harness::table::render::{Render, Text};
 use crate::pipeline::intervals::{energy_plot, grid, table, time_plot};
 use crate::record::Seconds;
-use crate::record::files::write_whole;
 use clap::Args;
 use std::ffi::OsString;
 
@@ -40,12 +39,8 @@ pub(super) fn run(context: &Context, flags: &IntervalFlags, command: &[OsString]
     let options = RunOptions::default();
     let runs = run_intervals(command, &intervals, flags.repeat, context.seed(), &options, &mut say)?;
     if let Some(folder) = &folder {
-        write_whole(&folder.join("intervals.csv"), Csv.render(&table(&runs)).as_bytes())?;
-        for (name, plot) in [("energy.svg", energy_plot(&runs)), ("time.svg", time_plot(&runs))] {
-            if let Some(svg) = plot.svg()? {
-                write_whole(&folder.join(name), svg.as_bytes())?;
-            }
-        }
+        let plots = [("energy", energy_plot(&runs)), ("time", time_plot(&runs))];
+        output::study(folder, "intervals", &table(&runs), &plots)?;
         context.say(format!("written to {}", folder.display()));
     }
     output::beside_command(context.globals.json, &runs, Text.render(&grid(&runs)))?;

@@ -5,10 +5,9 @@ use super::output;
 use crate::harness::clock::RealClock;
 use crate::harness::footprint::{FootprintError, Heap, Sensors, bound_bytes, compare, sizes};
 use crate::harness::sensor::Roots;
-use crate::harness::table::render::{Csv, Render, Text};
+use crate::harness::table::render::{Render, Text};
 use crate::pipeline::memory_model::{energy_plot, grid, time_plot};
 use crate::record::Seconds;
-use crate::record::files::write_whole;
 use clap::Args;
 
 /// Options that belong to the comparison of the DRAM model.
@@ -55,12 +54,8 @@ pub(super) fn run(context: &Context, flags: &MemoryFlags) -> anyhow::Result<Outc
         true
     })?;
     if let Some(folder) = &folder {
-        write_whole(&folder.join("memory-model.csv"), Csv.render(&grid(&steps, true)).as_bytes())?;
-        for (name, plot) in [("energy.svg", energy_plot(&steps)), ("time.svg", time_plot(&steps))] {
-            if let Some(svg) = plot.svg()? {
-                write_whole(&folder.join(name), svg.as_bytes())?;
-            }
-        }
+        let plots = [("energy", energy_plot(&steps)), ("time", time_plot(&steps))];
+        output::study(folder, "memory-model", &grid(&steps, true), &plots)?;
         context.say(format!("written to {}", folder.display()));
     }
     if context.globals.json {

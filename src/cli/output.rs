@@ -1,10 +1,14 @@
 //! What goes to standard output and standard error. A reader that closes the pipe ends the output, not the run.
 
-use crate::record::files::FileError;
+use crate::harness::table::Grid;
+use crate::harness::table::render::{Csv, Render};
+use crate::record::files::{FileError, write_whole};
+use crate::report::SeriesPlot;
 use anyhow::Error;
 use serde::Serialize;
 use std::fmt;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Prints text as it is.
@@ -39,6 +43,20 @@ pub(super) fn beside_command(as_json: bool, value: &impl Serialize, text: impl f
     }
     // Nowhere to complain to when standard error is gone.
     let _ = writeln!(io::stderr(), "{text}");
+    Ok(())
+}
+
+/// Writes a study into the folder of its run: a table as CSV, and those of the plots that have something to show.
+///
+/// # Errors
+/// A plot can't be drawn, or a file can't be written.
+pub(super) fn study(folder: &Path, name: &str, table: &Grid, plots: &[(&str, SeriesPlot)]) -> anyhow::Result<()> {
+    write_whole(&folder.join(format!("{name}.csv")), Csv.render(table).as_bytes())?;
+    for (name, plot) in plots {
+        if let Some(svg) = plot.svg()? {
+            write_whole(&folder.join(format!("{name}.svg")), svg.as_bytes())?;
+        }
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! One sensor a component with a second one as its witness, and sums that count no joule twice.
 
 use super::{Found, Sensor, SensorError, SensorInfo};
-use ergometer_record::measurement::Domain;
+use ergometer_record::measurement::outermost;
 use ergometer_record::{Component, Joules, Provenance};
 
 /// The sensors to read and the reasons for those that are not there.
@@ -74,19 +74,13 @@ pub fn select(found: Vec<Found>) -> Selection {
     selection
 }
 
-/// True when `outer`'s energy already contains `inner`'s. A package contains the cores of the same package only.
-pub fn contains(outer: Component, inner: Component) -> bool {
-    outer.domain.contains(inner.domain) && (outer.domain != Domain::Package || outer.index == inner.index)
-}
-
 /// The sum over the outermost measured components, with its standard uncertainty; `None` when nothing was measured.
 /// Modelled and virtual energies stay out (DESIGN 3.1). Uncertainties are added as if fully correlated, because sensors
 /// of one make share their gain error.
 pub fn measured_total(parts: &[(Component, Provenance, Joules, Joules)]) -> Option<(Joules, Joules)> {
     let measured: Vec<_> = parts.iter().filter(|(_, provenance, ..)| provenance.is_measured()).collect();
-    let outermost = measured.iter().filter(|part| !measured.iter().any(|other| contains(other.0, part.0)));
     let (mut energy, mut u, mut any) = (Joules(0.0), Joules(0.0), false);
-    for (_, _, joules, uncertainty) in outermost {
+    for (_, _, joules, uncertainty) in outermost(&measured, |part| part.0) {
         energy += *joules;
         u += *uncertainty;
         any = true;
@@ -100,6 +94,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::sensor::Reading;
     use ergometer_record::Seconds;
+    use ergometer_record::measurement::Domain;
     use proptest::prelude::*;
 
     struct Named(SensorInfo);

@@ -12,7 +12,7 @@ use crate::executor::{ExecutorError, Workload};
 use crate::knob::KnobError;
 use crate::lease::{Applied, Lease, LeaseError, LeaseOptions, RestoreReport};
 use crate::sensor::agreement::Agreement;
-use crate::window::{MeasureError, Rig, append, base_row, rows};
+use crate::window::{MeasureError, Rig, append, base_row, rows, total};
 use ergometer_record::measurement::point_id;
 use ergometer_record::{Hertz, Joules, KernelSpec, Row, Seconds, Setting, Verdict, Watts};
 use std::path::Path;
@@ -189,8 +189,9 @@ pub fn run(
         let concluded = !told && sweep.rig.check.is_done();
         told |= concluded;
         // The power of its windows stands for the whole slot: warm-up and windows run the same kernel.
-        let power: Option<Watts> = new.iter().filter(|row| row.repeat == 0).map(Row::power).sum();
-        let power = power.filter(|_| !new.is_empty());
+        let first = new.iter().filter(|row| row.repeat == 0);
+        let powers: Option<Vec<_>> = first.map(|row| Some((row.component, row.provenance, row.power()?))).collect();
+        let power = powers.and_then(|powers| total(&powers));
         let drew = if new.is_empty() { Drew::Skipped } else { power.map_or(Drew::Unknown, Drew::Power) };
         so_far.add(slot, lengths.slot(slot), sweep.rig.clock.now() - began, drew);
         let (time_left, energy_left) = so_far.left(todo.iter().skip(index + 1).map(|slot| (slot, lengths.slot(slot))));

@@ -1,7 +1,6 @@
 //! Rows gathered into what the tables compare: time and energy by device, workload, setting and block.
 
 use super::TableError;
-use ergometer_record::measurement::Domain;
 use ergometer_record::{Component, Kernel, KernelSpec, Provenance, Row, Setting, Technique, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -237,10 +236,7 @@ fn costs(device: &mut Device, windows: &Windows<'_>, accept: Accept) -> (BTreeMa
 
 /// True when another component of the same window already contains this one's energy.
 fn contained(component: Component, rows: &[&Row]) -> bool {
-    rows.iter().filter(|row| row.energy.is_some()).any(|row| {
-        let same_package = row.component.domain != Domain::Package || row.component.index == component.index;
-        row.component.domain.contains(component.domain) && same_package
-    })
+    rows.iter().any(|row| row.energy.is_some() && row.component.contains(component))
 }
 
 fn sort_key(setting: &Setting) -> (f64, String) {

@@ -18,6 +18,7 @@ pub use characterise::{Characterisation, Skipped, StopRule, characterise};
 pub use rig::{Rest, Rig, Thermometer};
 pub use sleep::sleep;
 pub use slope::Slope;
+pub(crate) use stretch::total;
 pub use stretch::{ComponentPower, Stretch};
 pub use throttle::{ThrottleReader, Throttling};
 pub use warm::WarmUp;

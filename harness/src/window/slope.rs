@@ -27,6 +27,14 @@ pub enum Slope {
 /// look like a slope.
 const LENGTHS: [f64; 5] = [0.5, 2.0, 2.0, 0.5, 1.0];
 
+/// Different lengths, that of the first window among them.
+fn lengths() -> usize {
+    let mut all: Vec<f64> = LENGTHS.into_iter().chain([1.0]).collect();
+    all.sort_by(f64::total_cmp);
+    all.dedup();
+    all.len()
+}
+
 /// The golden ratio less one: its multiples spread evenly over a circle, however many there are.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
@@ -105,7 +113,7 @@ fn combine(stretches: Vec<Stretch>) -> Stretch {
                 remarks.push(format!(
                     "{component}: slope over {} windows of {} lengths, intercept {start_j:.3} J",
                     stretches.len(),
-                    LENGTHS.len() - 2
+                    lengths()
                 ));
                 power
             });

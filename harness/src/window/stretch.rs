@@ -3,6 +3,7 @@
 use super::{Instruments, Load, MeasureError, Throttling};
 use crate::sensor::energy::Accumulator;
 use crate::sensor::{Quantity, Reading};
+use ergometer_record::measurement::outermost;
 use ergometer_record::{Budget, Component, Provenance, Seconds, Watts};
 
 /// Between two questions to the driver, which takes up to a millisecond for an answer.
@@ -46,11 +47,19 @@ fn arbitrary_below(n: u64, time: Seconds) -> u64 {
     (time.0.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % n.max(1)
 }
 
+/// The sum of powers over the outermost components, those of models aside; `None` when nothing is left.
+pub(crate) fn total(powers: &[(Component, Provenance, Watts)]) -> Option<Watts> {
+    let seen: Vec<_> = powers.iter().filter(|(_, provenance, _)| *provenance != Provenance::Modelled).collect();
+    (!seen.is_empty()).then(|| outermost(&seen, |(component, ..)| *component).map(|(.., power)| *power).sum())
+}
+
 impl Stretch {
-    /// The sum of the powers that are known; `None` when one is missing or there is no sensor.
+    /// The sum over the outermost components, models aside; `None` when a power is missing or there is no sensor.
     pub fn total_power(&self) -> Option<Watts> {
-        let powers: Option<Vec<Watts>> = self.powers.iter().map(|(_, p)| p.as_ref().ok().map(|p| p.mean)).collect();
-        powers.filter(|p| !p.is_empty()).map(|p| p.into_iter().sum())
+        let known = |(component, power): &(Component, Result<ComponentPower, String>)| {
+            power.as_ref().ok().map(|power| (*component, power.provenance, power.mean))
+        };
+        total(&self.powers.iter().map(known).collect::<Option<Vec<_>>>()?)
     }
 }
 
@@ -179,5 +188,27 @@ impl Instruments<'_> {
             self.check.observe(self.sensors, &readings, clock);
         }
         Ok(readings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ergometer_record::measurement::Domain;
+
+    #[test]
+    fn a_total_counts_no_joule_twice_and_no_model() {
+        let part = |domain, provenance, watts| (Component::new(domain, 0), provenance, Watts(watts));
+        let counter = Provenance::Counter;
+        let parts = [
+            part(Domain::Package, counter, 60.0),
+            part(Domain::Core, counter, 40.0),
+            part(Domain::Gpu, Provenance::Virtual, 200.0),
+            part(Domain::Dram, Provenance::Modelled, 9.0),
+        ];
+        assert_eq!(total(&parts), Some(Watts(260.0)));
+        assert_eq!(total(&parts[1..2]), Some(Watts(40.0)));
+        assert_eq!(total(&parts[3..]), None);
+        assert_eq!(total(&[]), None);
     }
 }

@@ -17,8 +17,8 @@ pub use fit::Line;
 pub use read::{Clock, MeterRecord, SampleRecord, SensorSamples, read_meter, read_samples};
 pub use series::Series;
 
-use super::select::contains;
 use align::Records;
+use ergometer_record::measurement::outermost;
 use ergometer_record::{Component, Provenance};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -126,10 +126,7 @@ pub fn calibrate(meter: &MeterRecord, samples: &SampleRecord, seed: u64) -> Resu
     let sensors: Vec<&SensorSamples> = samples.sensors.iter().filter(usable).collect();
     let parts: Vec<(&SensorSamples, Series)> =
         sensors.iter().map(|sensor| (*sensor, sensor.series(meter.clock))).collect();
-    let outermost: Vec<&(&SensorSamples, Series)> = parts
-        .iter()
-        .filter(|(sensor, _)| !sensors.iter().any(|other| contains(other.component, sensor.component)))
-        .collect();
+    let outermost: Vec<&(&SensorSamples, Series)> = outermost(&parts, |(sensor, _)| sensor.component).collect();
     let all: Vec<&Series> = outermost.iter().map(|(_, series)| series).collect();
     let step = all.iter().map(|series| series.step_s()).fold(meter.series.step_s(), f64::max);
     let records = records(&all, &meter.series).ok_or(CalibrationError::NoSensor)?;
