@@ -177,7 +177,7 @@ fn guarded(
         observer.progress(at.done as u64, at.total as u64, &message(at, in_real_time));
         interrupt.store(observer.interrupted(), Ordering::SeqCst);
     })
-    .context("the sweep failed; its settings were put back")?;
+    .context("the sweep failed; what it had set was put back")?;
     if let Some(error) = unwritten {
         return Err(error.into());
     }

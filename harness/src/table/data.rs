@@ -139,9 +139,9 @@ pub fn gather(rows: &[Row], accept: Accept) -> Result<Vec<Device>, TableError> {
     if gathered.is_empty() {
         let left_out: BTreeSet<Provenance> =
             rows.iter().map(|row| row.provenance).filter(|p| !accept.accepts(*p)).collect();
-        return Err(TableError::NothingMeasured {
-            left_out: left_out.iter().map(|p| p.name()).collect::<Vec<_>>().join(", "),
-        });
+        let names: Vec<&str> = left_out.iter().map(|p| p.name()).collect();
+        let left_out = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        return Err(TableError::NothingMeasured { left_out });
     }
     Ok(gathered)
 }

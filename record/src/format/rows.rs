@@ -97,6 +97,10 @@ pub fn from_csv(text: &str, path: &Path) -> Result<Vec<Row>, FormatError> {
     if header.is_empty() || (header.len() == 1 && header[0].is_empty()) {
         return Err(FormatError::whole(path, "the file is empty: a results file begins with a line of column names"));
     }
+    // Other people's file is told from a results file without rows.
+    if !header.iter().any(|name| name == COLUMNS[0]) {
+        return Err(missing(path, &header, COLUMNS[0]));
+    }
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| FormatError::whole(path, error))?;
@@ -153,6 +157,11 @@ fn fields(row: &Row) -> Vec<String> {
     ]
 }
 
+fn missing(path: &Path, header: &StringRecord, column: &str) -> FormatError {
+    let there: Vec<&str> = header.iter().collect();
+    FormatError::whole(path, format!("the column {column} is missing; its columns are {}", there.join(", ")))
+}
+
 /// One record with what errors need.
 struct Fields<'a> {
     path: &'a Path,
@@ -163,9 +172,8 @@ struct Fields<'a> {
 
 impl Fields<'_> {
     fn text(&self, column: &str) -> Result<&str, FormatError> {
-        let index = self.header.iter().position(|name| name == column).ok_or_else(|| {
-            FormatError::whole(self.path, format!("the column {column} is missing; its columns are {:?}", self.header))
-        })?;
+        let index = self.header.iter().position(|name| name == column);
+        let index = index.ok_or_else(|| missing(self.path, self.header, column))?;
         self.record.get(index).ok_or_else(|| {
             self.error(
                 column,
@@ -417,6 +425,13 @@ mod tests {
         let broken = without(&to_csv(&[example()]), &SINCE_2[..1]);
         let error = from_csv(&broken, Path::new("x.csv")).unwrap_err().to_string();
         assert!(error.contains("column cpu_cap_short_w is missing"), "{error}");
+    }
+
+    #[test]
+    fn a_header_of_something_else_is_refused_without_rows_too() {
+        let error = from_csv("time,watts\n", Path::new("x.csv")).unwrap_err().to_string();
+        assert!(error.contains("schema_version is missing; its columns are time, watts"), "{error}");
+        assert_eq!(from_csv(&to_csv(&[]), Path::new("x.csv")).unwrap(), []);
     }
 
     #[test]
