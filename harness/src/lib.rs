@@ -6,12 +6,14 @@
 pub mod characterise;
 pub mod clock;
 pub mod cluster;
+pub mod counter;
 pub mod doctor;
 pub mod executor;
 pub mod footprint;
 pub mod knob;
 pub mod lease;
 pub mod meter;
+mod perf_event;
 pub mod sensor;
 pub mod sweep;
 pub mod table;

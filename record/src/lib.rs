@@ -16,6 +16,7 @@
 //! - [`philox`]: the counter-based generator that CPU and GPU share, with its published test vectors.
 
 pub mod budget;
+pub mod counts;
 pub mod files;
 pub mod format;
 pub mod kernel;
@@ -29,6 +30,7 @@ pub mod stats;
 pub mod units;
 
 pub use budget::Budget;
+pub use counts::Counts;
 pub use kernel::{Kernel, KernelSpec, Precision, Size};
 pub use manifest::Manifest;
 pub use measurement::{Component, Row};

@@ -3,6 +3,7 @@
 //! Rows are measurements only. Means, gains and intervals are computed from rows and never stored among them.
 
 use crate::budget::Budget;
+use crate::counts::Counts;
 use crate::kernel::{Kernel, KernelSpec, Precision, Size};
 use crate::provenance::{Provenance, UnknownName, Verdict};
 use crate::setting::Setting;
@@ -12,7 +13,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Version of the row layout that this build writes. A reader refuses a newer one and migrates an older one.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// What an energy value covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -187,6 +188,9 @@ pub struct Row {
     pub provenance: Provenance,
     /// Clock that the device reported while it worked.
     pub achieved_clock: Option<Hertz>,
+    /// What performance counters counted during one execution; empty where there are none.
+    #[serde(default)]
+    pub counts: Counts,
     /// Temperature at the end of the window.
     pub temperature_c: Option<f64>,
     /// Largest error against the reference, relative to the bound that the kernel's contract states; at most 1 passes.
@@ -219,6 +223,7 @@ impl Row {
             budget: None,
             provenance: Provenance::Absent,
             achieved_clock: None,
+            counts: Counts::default(),
             temperature_c: None,
             error_over_bound: None,
             note: String::new(),

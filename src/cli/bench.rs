@@ -4,17 +4,17 @@ use super::context::{Context, Outcome, usage};
 use super::output;
 use super::progress::Watch;
 use crate::harness::sensor::facts::FILE;
+use crate::harness::table::render::{Render as _, Text};
 use crate::kernels::{Tier, Topology};
+use crate::pipeline::bench::grid::{Absences, Line, people};
 use crate::pipeline::characterise::{self, characterise};
 use crate::pipeline::device::{self, Device};
 use crate::pipeline::summary::kernels::section;
 use crate::pipeline::{Observer, examine, sensors};
 use crate::record::format::{json, rows};
 use crate::record::{Kernel, KernelSpec, Precision, Row, Size};
-use crate::report::{Characterisation, Energy, Estimate, Origin};
-use anyhow::Context as _;
+use crate::report::{Characterisation, Estimate, Origin};
 use clap::Args;
-use std::fmt::Write as _;
 use std::path::Path;
 
 /// Options of `ergometer bench`.
@@ -95,7 +95,7 @@ fn other(context: &Context, options: &Options) -> anyhow::Result<Outcome> {
         section.origin = Origin::Virtual;
         context.say(format!("{name} is virtual: the results say nothing about real hardware"));
     }
-    finish(context, &folder, &outcome.rows, &outcome.skipped, &section, None)
+    finish(context, &folder, &outcome.rows, &outcome.skipped, &section, &Absences::default())
 }
 
 /// Writes the rows and prints the table.
@@ -105,7 +105,7 @@ fn finish(
     measured: &[Row],
     skipped: &[String],
     section: &Characterisation,
-    absent: Option<String>,
+    absences: &Absences,
 ) -> anyhow::Result<Outcome> {
     let file = folder.join("bench.csv");
     rows::write(&file, measured)?;
@@ -116,14 +116,11 @@ fn finish(
         output::json(section)?;
         return Ok(Outcome::Done);
     }
-    let mut text = text(section).context("the table could not be written")?;
+    let mut text = text(section, absences);
     for tier in Tier::ALL.iter().filter(|tier| measured.iter().any(|row| row.tier == tier.name())) {
         if let Some(caveat) = tier.caveat() {
             text.push_str(&format!("caution: the tier {tier} is {caveat}\n"));
         }
-    }
-    if let Some(reason) = absent {
-        text.push_str(&format!("energy: absent, because {reason}\n"));
     }
     let (disturbed, points) = crate::pipeline::summary::kernels::disturbed(measured);
     if disturbed > 0 {
@@ -192,7 +189,8 @@ fn cpu(context: &Context, options: Options) -> anyhow::Result<Outcome> {
     }
     let absent = examine::why_no_energy(&doctor);
     let section = section(&outcome.rows, &device, absent.as_deref().unwrap_or("no sensor covers it"));
-    finish(context, &folder, &outcome.rows, &outcome.skipped, &section, absent)
+    let absences = Absences::of(absent, &outcome.uncounted);
+    finish(context, &folder, &outcome.rows, &outcome.skipped, &section, &absences)
 }
 
 fn usage_of(error: impl std::fmt::Display) -> anyhow::Error {
@@ -204,49 +202,14 @@ fn available() -> String {
 }
 
 /// The table for a terminal.
-fn text(section: &Characterisation) -> Result<String, std::fmt::Error> {
+fn text(section: &Characterisation, absences: &Absences) -> String {
     let mut text = String::new();
     for peak in &section.peaks {
         let (value, unit) = (cell(peak.value, 1), unit(peak.kind));
-        writeln!(text, "peak: {:<22} {:>2} thread(s)  {value} {unit}", peak.name, peak.threads)?;
+        text.push_str(&format!("peak: {:<22} {:>2} thread(s)  {value} {unit}\n", peak.name, peak.threads));
     }
-    writeln!(
-        text,
-        "{:<12} {:<40} {:<5} {:<8} {:>3} {:>26} {:>10} {:>9} {:>9}  {:<10} check",
-        "kernel", "size", "prec", "tier", "thr", "time in us [95 %]", "GFLOP/s", "GB/s", "of roof", "energy"
-    )?;
-    for row in &section.rows {
-        let share =
-            section.share_of_peak(row).map_or_else(|| "-".to_owned(), |s| format!("{:.0} %", s.percent.value()));
-        let bandwidth = row.gbytes_per_s().map_or_else(|| "-".to_owned(), |rate| format!("{:.2}", rate.value()));
-        let energy = row.energy.iter().find_map(|component| match &component.energy {
-            Energy::Known { joules, provenance } if provenance.is_measured() => {
-                Some(format!("{:.3e} J", joules.value()))
-            }
-            Energy::Known { joules, provenance } => Some(format!("{:.3e} J {provenance}", joules.value())),
-            Energy::Absent { .. } => None,
-        });
-        let check = match row.error_over_bound {
-            Some(error) if error <= 1.0 => "ok",
-            Some(_) => "WRONG",
-            None => "-",
-        };
-        writeln!(
-            text,
-            "{:<12} {:<40} {:<5} {:<8} {:>3} {:>26} {:>10.2} {:>9} {:>9}  {:<10} {check}",
-            row.spec.kernel,
-            row.spec.size,
-            row.spec.precision,
-            row.tier,
-            row.threads,
-            cell(row.time.scaled(1e6), 2),
-            row.gflops().value(),
-            bandwidth,
-            share,
-            energy.unwrap_or_else(|| "absent".to_owned()),
-        )?;
-    }
-    Ok(text)
+    let lines: Vec<Line<'_>> = section.rows.iter().map(|row| Line { class: None, row, section }).collect();
+    text + &Text.render(&people(&section.device, &lines, absences))
 }
 
 fn cell(estimate: Estimate, digits: usize) -> String {

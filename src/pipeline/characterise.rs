@@ -1,6 +1,8 @@
 //! Stage 2: this machine's CPU, measured. Joins topology and kernels with the harness' windows.
 
+use super::bench::{SizeClass, powers_of_two};
 use super::{Interrupted, Observer, interference, sensors};
+use crate::harness::counter::{self, Absent};
 use crate::harness::executor::cpu::CpuExecutor;
 use crate::harness::sensor::facts::{FILE, SensorsFile};
 use crate::harness::sensor::{self, Roots, select};
@@ -79,6 +81,8 @@ pub struct Outcome {
     pub skipped: Vec<String>,
     /// The sensors, as the first configuration found and compared them; `None` when nothing was measured anew.
     pub sensors: Option<SensorsFile>,
+    /// What could not be counted in the configurations that were measured anew.
+    pub uncounted: Vec<Absent>,
 }
 
 /// The usual options on this machine: every kernel and probe, scalar and the best tier, one thread and all cores.
@@ -103,13 +107,10 @@ pub fn defaults(topology: &Topology, quick: bool) -> Options {
 /// The options for tables 3.14 to 3.16 of the thesis: every kernel and every tier that this CPU has, threads in powers of two
 /// up to its cores.
 pub fn paradigms(topology: &Topology, quick: bool) -> Options {
-    let cores = topology.cores().len().max(1);
-    let mut threads: Vec<usize> = std::iter::successors(Some(1), |n| Some(2 * n)).take_while(|n| *n < cores).collect();
-    threads.push(cores);
     Options {
         kernels: Kernel::ALL.to_vec(),
         tiers: Tier::available().to_vec(),
-        threads,
+        threads: powers_of_two(topology.cores().len()),
         paradigms: true,
         ..defaults(topology, quick)
     }
@@ -158,6 +159,11 @@ pub fn characterise(
             }
             outcome.rows.extend(part.rows);
             outcome.skipped.extend(part.skipped);
+            for absent in part.uncounted {
+                if !outcome.uncounted.contains(&absent) {
+                    outcome.uncounted.push(absent);
+                }
+            }
             if outcome.sensors.is_none() {
                 sensors::warn(part.sensors.as_ref().map_or(&[], |file| file.agreements.as_slice()), observer);
                 if let (Some(folder), Some(file)) = (parts, &part.sensors) {
@@ -195,7 +201,9 @@ impl Outcome {
 
 /// Idle windows with sleeping threads; none where no sensor gives an energy to subtract.
 fn idle(options: &Options, block: u32, device: &str, topology: &Topology) -> anyhow::Result<Vec<Row>> {
-    let mut rig = rig(Configuration { tier: Tier::Scalar, threads: 1 }, device, topology)?;
+    let (mut rig, _) = rig(Configuration { tier: Tier::Scalar, threads: 1 }, device, topology)?;
+    // What the sleepers' pool would count is not theirs.
+    rig.counters = None;
     if rig.sensors.is_empty() {
         return Ok(Vec::new());
     }
@@ -204,13 +212,17 @@ fn idle(options: &Options, block: u32, device: &str, topology: &Topology) -> any
         .context("the idle windows failed")
 }
 
-/// The CPU with its sensors.
-fn rig(c: Configuration, device: &str, topology: &Topology) -> anyhow::Result<Rig> {
+/// The CPU with its sensors and counters, and what can't be counted.
+fn rig(c: Configuration, device: &str, topology: &Topology) -> anyhow::Result<(Rig, Vec<Absent>)> {
     let pool = Arc::new(Pool::new(topology, Some(c.threads))?);
-    let mut selection = select(sensor::probe(&Roots::system()));
+    let roots = Roots::system();
+    let mut selection = select(sensor::probe(&roots));
     // Kernels run on the CPU: cards beside it are not theirs.
     selection.retain(|info| info.component.domain != crate::record::measurement::Domain::Gpu);
-    Ok(Rig::new(Box::new(CpuExecutor::new(c.tier, pool, device)), selection))
+    let opened = counter::open(&pool, &roots);
+    let mut rig = Rig::new(Box::new(CpuExecutor::new(c.tier, pool, device)), selection);
+    rig.counters = opened.reader;
+    Ok((rig, opened.absent))
 }
 
 fn one(
@@ -221,7 +233,7 @@ fn one(
     topology: &Topology,
     go_on: &mut dyn FnMut(&KernelSpec) -> bool,
 ) -> anyhow::Result<Outcome> {
-    let mut rig = rig(configuration, device, topology)?;
+    let (mut rig, uncounted) = rig(configuration, device, topology)?;
     let mut windows = window::Options::quick();
     windows.least_time = Seconds(if options.quick { 0.02 } else { 0.08 });
     windows.longest_warm_up = Seconds(if options.quick { 0.05 } else { 0.25 });
@@ -248,7 +260,7 @@ fn one(
         }
     }
     let skipped = result.skipped.iter().map(|s| format!("{} on {configuration}: {}", s.spec, s.reason)).collect();
-    Ok(Outcome { rows: result.rows, skipped, sensors: Some(SensorsFile::of(&rig)) })
+    Ok(Outcome { rows: result.rows, skipped, sensors: Some(SensorsFile::of(&rig)), uncounted })
 }
 
 /// How the note of a disturbed row begins.
@@ -257,14 +269,12 @@ pub const DISTURBED: &str = "other processes took";
 /// The specifications of one tier: sizes in the second-level cache, the last-level cache and memory; the scalar tier,
 /// which is there for comparison, without the largest.
 fn specs(options: &Options, tier: Tier, topology: &Topology) -> Vec<KernelSpec> {
-    let level = |level| topology.cache_bytes(level);
-    let second = level(2).unwrap_or(1 << 20);
-    let last = level(3).unwrap_or(second).max(second);
-    let memory = 4 * last.max(8 << 20);
-    let mut bytes = vec![second / 2, (last / 3).max(second), memory];
+    let memory = SizeClass::Dram.bytes(topology).unwrap_or(128 << 20);
+    let mut classes = vec![SizeClass::L2, SizeClass::L3, SizeClass::Dram];
     if options.quick {
-        bytes.remove(1);
+        classes.remove(1);
     }
+    let mut bytes: Vec<u64> = classes.iter().filter_map(|class| class.bytes(topology)).collect();
     if tier == Tier::Scalar && Tier::best() != Tier::Scalar {
         bytes.pop();
     }

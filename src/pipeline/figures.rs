@@ -2,7 +2,7 @@
 
 use super::summary;
 use crate::harness::table::TableError;
-use crate::record::{Provenance, Row, files};
+use crate::record::{Precision, Provenance, Row, files};
 use crate::report;
 use anyhow::Context as _;
 use std::path::{Path, PathBuf};
@@ -42,6 +42,27 @@ pub fn write(rows: &[Row], folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         }
         for figure in section.figures("threads")? {
             save(&device, &figure.name, &figure.plot)?;
+        }
+    }
+    Ok(written)
+}
+
+/// Bandwidth, volume and power against threads (figures 3.4 and 3.5) of kernels that were measured together, one file a
+/// quantity, precision and code version; `name` begins the names of the files.
+///
+/// # Errors
+/// As [`write`].
+pub fn of_threads(section: &report::Characterisation, folder: &Path, name: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
+    for precision in Precision::ALL {
+        let mut of = section.clone();
+        of.rows.retain(|row| row.spec.precision == precision);
+        for figure in of.figures(name)? {
+            if let Some(svg) = figure.plot.file() {
+                let path = folder.join(format!("{name}-{precision}-{}.svg", figure.name));
+                files::write_whole(&path, svg.as_bytes())?;
+                written.push(path);
+            }
         }
     }
     Ok(written)

@@ -3,6 +3,7 @@
 //! A join takes what one crate gives and hands it to the next: it decides nothing about measuring, modelling or
 //! scheduling. [`full::run`] is `ergometer pipeline`.
 
+pub mod bench;
 pub mod calibrate;
 pub mod characterise;
 pub mod device;

@@ -3,6 +3,7 @@
 
 use super::{Interrupted, Observer, sensors};
 use crate::cuda::Selector;
+use crate::harness::counter;
 use crate::harness::executor::cpu::CpuExecutor;
 use crate::harness::executor::cuda::CudaExecutor;
 use crate::harness::knob::{self, Permission};
@@ -72,8 +73,9 @@ pub fn real_target(device: &str) -> anyhow::Result<Target> {
     }
     let topology = Topology::detect()?;
     let pool = Arc::new(Pool::new(&topology, None)?);
-    let mut rig = Rig::new(Box::new(CpuExecutor::new(Tier::best(), pool, device)), selection);
+    let mut rig = Rig::new(Box::new(CpuExecutor::new(Tier::best(), Arc::clone(&pool), device)), selection);
     rig.knobs = knobs;
+    rig.counters = counter::open(&pool, &roots).reader;
     Ok(Target { rig, roots, truth: None })
 }
 

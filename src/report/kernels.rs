@@ -9,7 +9,7 @@ use super::plot::scaling::{self, Quantity};
 use super::sweep::Figure;
 use super::value::{Energy, Estimate, Origin};
 use ergometer_record::measurement::Domain;
-use ergometer_record::{Component, Interval, KernelSpec, Precision};
+use ergometer_record::{Component, Counts, Interval, KernelSpec, Precision};
 use serde::{Deserialize, Serialize};
 
 /// Kernels characterised on one device.
@@ -66,6 +66,12 @@ pub struct KernelRow {
     pub energy: Vec<ComponentEnergy>,
     /// Largest error against the reference over its bound: at most 1 passes; `None` was not checked.
     pub error_over_bound: Option<f64>,
+    /// What performance counters counted during one execution.
+    #[serde(default)]
+    pub counts: Counts,
+    /// Mean clock of the processors that ran it, in Hz, where they were counted.
+    #[serde(default)]
+    pub clock_hz: Option<f64>,
 }
 
 /// The energy of one component.
@@ -148,7 +154,7 @@ impl Characterisation {
         keys.into_iter().filter_map(roof).collect()
     }
 
-    /// Bandwidth and power against the number of threads (thesis figures 3.4 and 3.5), where there were several.
+    /// Bandwidth, volume and power against the number of threads (thesis figures 3.4 and 3.5), where there were several.
     ///
     /// # Errors
     /// The plotting library fails.
@@ -157,12 +163,17 @@ impl Characterisation {
         for tier in scaling::tiers(self) {
             for (name, quantity) in [
                 ("bandwidth", Quantity::Bandwidth),
+                ("volume", Quantity::Volume),
                 ("power", Quantity::Power(Domain::Package)),
                 ("memory-power", Quantity::Power(Domain::Dram)),
             ] {
                 let name = format!("{name}-threads-{tier}");
                 let plot = scaling::plot(&format!("{id}-{name}"), self, tier, quantity)?;
-                figures.push(Figure { name, note: "Least bytes over time, or energy over time.", plot });
+                figures.push(Figure {
+                    name,
+                    note: "Least bytes over time, bytes that the memory moved, or energy over time.",
+                    plot,
+                });
             }
         }
         figures.retain(|figure| figure.plot.is_drawn());
@@ -324,7 +335,16 @@ mod tests {
 
     fn row(kernel: Kernel, size: Size, time: f64, energy: Vec<ComponentEnergy>) -> KernelRow {
         let spec = KernelSpec::new(kernel, size, Precision::F32).unwrap();
-        KernelRow { spec, tier: "avx2".into(), threads: 1, time: interval(time), energy, error_over_bound: Some(0.5) }
+        KernelRow {
+            spec,
+            tier: "avx2".into(),
+            threads: 1,
+            time: interval(time),
+            energy,
+            error_over_bound: Some(0.5),
+            counts: Counts::default(),
+            clock_hz: None,
+        }
     }
 
     fn device(rows: Vec<KernelRow>) -> Characterisation {

@@ -2,7 +2,9 @@
 
 use super::*;
 use ergometer_record::measurement::Domain;
-use ergometer_record::{Component, Interval, Kernel, KernelSpec, Precision, Setting, Size, Technique, Verdict, Watts};
+use ergometer_record::{
+    Component, Counts, Interval, Kernel, KernelSpec, Precision, Setting, Size, Technique, Verdict, Watts,
+};
 
 fn interval(estimate: f64) -> Estimate {
     Interval { estimate, low: 0.75 * estimate, high: 1.25 * estimate, level: 0.95, n: 8 }.into()
@@ -22,6 +24,8 @@ fn report(name: &str, scale: f64) -> Report {
         time: number(0.25),
         energy: vec![absent.clone()],
         error_over_bound: Some(scale),
+        counts: Counts::default(),
+        clock_hz: None,
     };
     let peak = |kind| Peak { name: text(), kind, threads: 1, value: number(10.0) };
     let cap = |watts| Setting { gpu_cap_w: Some(Watts(watts)), ..Setting::default() };

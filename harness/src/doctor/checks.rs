@@ -1,9 +1,11 @@
 //! What was looked for, item by item.
 
 use super::{Item, Status};
+use crate::counter::{self, Absent};
 use crate::knob::{self, Allowed, Knob, KnobError, permission};
+use crate::perf_event::{self, Event, Scope};
 use crate::sensor::roots::{PerfSource, names_in, read_trimmed};
-use crate::sensor::{self, Roots, SensorError, nvml, perf};
+use crate::sensor::{self, Roots, SensorError, nvml};
 use ergometer_record::Provenance;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -60,11 +62,14 @@ pub(super) fn counters(roots: &Roots, virtual_machine: bool) -> Vec<Item> {
     let machine = "counters of the whole machine";
     let level = read_trimmed(&roots.proc.join("sys/kernel/perf_event_paranoid"));
     let Ok(level) = level else {
-        return vec![Item::missing(own, "this kernel has no perf events", None)];
+        return vec![Item::missing(own, "this kernel has no perf events", None), memory_controllers(roots)];
     };
     let stated = format!("kernel.perf_event_paranoid is {level}");
     if roots.perf != PerfSource::Kernel {
-        return vec![Item::missing(own, format!("{stated}; a fixture tree has no counters to open"), None)];
+        return vec![
+            Item::missing(own, format!("{stated}; a fixture tree has no counters to open"), None),
+            memory_controllers(roots),
+        ];
     }
     let refused = |error: &io::Error| matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM));
     let item = |name: &str, opened: io::Result<()>, needed: u32| match opened {
@@ -79,10 +84,22 @@ pub(super) fn counters(roots: &Roots, virtual_machine: bool) -> Vec<Item> {
         }
         Err(error) => Item::missing(name, format!("the kernel did not open cycles ({error})"), None),
     };
+    let open = |kind, scope| perf_event::open(Event { kind, config: FIRST_OF_ITS_KIND }, scope).map(drop);
     vec![
-        item(own, perf::open_event(HARDWARE, FIRST_OF_ITS_KIND, None).map(drop), 2),
-        item(machine, perf::open_event(SOFTWARE, FIRST_OF_ITS_KIND, Some(0)).map(drop), 0),
+        item(own, open(HARDWARE, Scope::Thread), 2),
+        item(machine, open(SOFTWARE, Scope::Processor(0)), 0),
+        memory_controllers(roots),
     ]
+}
+
+/// The bytes that kernels really move, beside the least that they must.
+fn memory_controllers(roots: &Roots) -> Item {
+    let name = "counters of memory";
+    match counter::memory_controllers(roots) {
+        Ok(n) => Item::found(name, format!("reads and writes of {n} memory controllers")),
+        Err(Absent { reason, remedy: Some(command), .. }) => Item::not_permitted(name, reason, command),
+        Err(Absent { reason, remedy: None, .. }) => Item::missing(name, reason, None),
+    }
 }
 
 /// One item a kind of knob: the policies of a machine are many and alike.

@@ -6,15 +6,14 @@
 //! `-psys`.
 
 use super::powercap::{RAPL_PERIOD, rapl_gain_u};
-use super::roots::{PerfSource, is_refusal, names_in, parse_list, read_number, read_trimmed};
+use super::roots::{is_refusal, names_in, parse_list, read_number, read_trimmed};
 use super::{Found, Quantity, Reading, Roots, Sensor, SensorError, SensorInfo};
 use crate::clock::Clock;
+use crate::perf_event::{Counter, Event, Scope, config, paranoid};
 use ergometer_record::measurement::Domain;
 use ergometer_record::{Component, Joules, Provenance};
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::{FromRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 /// The events counted, and what they cover.
 const EVENTS: [(&str, Domain); 5] = [
@@ -28,71 +27,6 @@ const EVENTS: [(&str, Domain); 5] = [
 /// The hardware's step behind the scaled count: 2^-14 J since Haswell, 2^-16 J on AMD (Intel SDM volume 3, 16.10.1). The
 /// PMU does not state it, so the coarser one is assumed.
 const STEP_J: f64 = 1.0 / 16_384.0;
-
-/// A running count.
-enum Counter {
-    /// Of the kernel.
-    Event(File),
-    /// A fixture's file, read anew each time.
-    Fixture(PathBuf),
-}
-
-impl Counter {
-    fn read(&mut self) -> io::Result<u64> {
-        match self {
-            Self::Event(file) => {
-                let mut count = [0; 8];
-                file.read_exact(&mut count)?;
-                Ok(u64::from_ne_bytes(count))
-            }
-            Self::Fixture(path) => read_number(path),
-        }
-    }
-}
-
-/// `struct perf_event_attr` as of its first version (64 bytes), which every kernel accepts.
-#[repr(C)]
-#[derive(Default)]
-struct Attributes {
-    kind: u32,
-    size: u32,
-    config: u64,
-    sample_period: u64,
-    sample_type: u64,
-    read_format: u64,
-    flags: u64,
-    wakeup_events: u32,
-    bp_type: u32,
-    config1: u64,
-}
-
-/// Opens an event of all processes on one processor (`cpu` of `Some`), or of the calling thread on any.
-///
-/// # Errors
-/// What the kernel said.
-pub(crate) fn open_event(kind: u32, config: u64, cpu: Option<u32>) -> io::Result<OwnedFd> {
-    const EXCLUDE_KERNEL_AND_HYPERVISOR: u64 = 1 << 5 | 1 << 6;
-    let mut attributes = Attributes { kind, size: size_of::<Attributes>() as u32, config, ..Attributes::default() };
-    let (pid, cpu): (libc::pid_t, libc::c_int) = match cpu {
-        Some(cpu) => (-1, cpu as libc::c_int),
-        None => {
-            // An ordinary user may count only what user code does.
-            attributes.flags = EXCLUDE_KERNEL_AND_HYPERVISOR;
-            (0, -1)
-        }
-    };
-    let no_group: libc::c_int = -1;
-    let close_on_exec: libc::c_ulong = 8;
-    // SAFETY: `attributes` is a live perf_event_attr whose `size` field states its true length, so the kernel reads no
-    // byte beyond it; the other arguments are plain integers.
-    let fd =
-        unsafe { libc::syscall(libc::SYS_perf_event_open, &raw const attributes, pid, cpu, no_group, close_on_exec) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the call succeeded, so `fd` is a descriptor that nobody else owns yet.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) })
-}
 
 struct PerfSensor {
     info: SensorInfo,
@@ -163,7 +97,7 @@ fn open(roots: &Roots, folder: &Path, kind: u32, event: &str, component: Compone
         read_trimmed(&path).map_err(|error| failed(format!("{}: {error}", path.display())))
     };
     let description = text(event)?;
-    let config = event_config(&description)
+    let config = config(folder, &description)
         .ok_or_else(|| failed(format!("its description {description:?} is not of the form event=0x02")))?;
     let unit = text(&format!("{event}.unit"))?;
     if unit != "Joules" {
@@ -174,12 +108,8 @@ fn open(roots: &Roots, folder: &Path, kind: u32, event: &str, component: Compone
         .ok()
         .filter(|scale: &f64| scale.is_finite() && *scale > 0.0)
         .ok_or_else(|| failed("its scale is not a positive number".into()))?;
-    let mut counter = match &roots.perf {
-        PerfSource::Kernel => open_event(kind, config, Some(cpu)).map(|fd| Counter::Event(File::from(fd))),
-        PerfSource::Fixture(files) => Ok(Counter::Fixture(files.join(format!("{event}-cpu{cpu}")))),
-    }
-    .map_err(|error| access_error(roots, &id, &error))?;
-    counter.read().map_err(|error| access_error(roots, &id, &error))?;
+    let counter = Counter::open(roots, &format!("{event}-cpu{cpu}"), Event { kind, config }, Scope::Processor(cpu))
+        .map_err(|error| access_error(roots, &id, &error))?;
     let info = SensorInfo {
         id,
         component,
@@ -193,20 +123,10 @@ fn open(roots: &Roots, folder: &Path, kind: u32, event: &str, component: Compone
     Ok(Box::new(PerfSensor { info, counter, scale }))
 }
 
-/// The number in `event=0x02` (or `event=0x02,umask=…`, whose other terms RAPL does not use).
-fn event_config(description: &str) -> Option<u64> {
-    let value = description.split(',').find_map(|term| term.trim().strip_prefix("event="))?;
-    match value.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16).ok(),
-        None => value.parse().ok(),
-    }
-}
-
 fn access_error(roots: &Roots, id: &str, error: &io::Error) -> SensorError {
     let id = id.to_owned();
     if is_refusal(error) {
-        let level = read_trimmed(&roots.proc.join("sys/kernel/perf_event_paranoid"));
-        let level = level.map_or_else(|_| String::new(), |level| format!(" (kernel.perf_event_paranoid is {level})"));
+        let level = paranoid(roots);
         SensorError::NotPermitted {
             id,
             reason: format!("counting for the whole machine is reserved to root and CAP_PERFMON{level}"),
@@ -227,6 +147,6 @@ impl Sensor for PerfSensor {
             .counter
             .read()
             .map_err(|error| SensorError::Failed { id: self.info.id.clone(), reason: error.to_string() })?;
-        Ok(Reading { time: clock.now(), quantity: Quantity::Energy(Joules(count as f64 * self.scale)) })
+        Ok(Reading { time: clock.now(), quantity: Quantity::Energy(Joules(count.value as f64 * self.scale)) })
     }
 }

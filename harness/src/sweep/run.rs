@@ -276,7 +276,8 @@ impl Sweep<'_> {
         while !stop.done() {
             let stretch = instruments.repeat(workload, warm.batch)?;
             let mut row = base.clone();
-            row.achieved_clock = workload.achieved_clock();
+            let counted = stretch.counted.and_then(|counted| counted.clock());
+            row.achieved_clock = workload.achieved_clock().or(counted);
             let effect = Effect { achieved: row.achieved_clock, stretch: &stretch, clocks };
             let (verdict, remark) = judge(&slot.setting, &read_back, &effect);
             row.verdict = verdict;

@@ -218,6 +218,7 @@ mod tests {
             powers: vec![(Component::new(Domain::Package, 0), Ok(power))],
             temperature_c: None,
             throttling,
+            counted: None,
             remarks: Vec::new(),
         };
         let applied = Applied { knob: "k".into(), asked: "1".into(), now: Some("1".into()) };

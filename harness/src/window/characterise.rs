@@ -2,7 +2,7 @@
 
 use super::stop::{Fixed, RelativeInterval, Stop};
 use super::{MeasureError, Rig, append, base_row, rows};
-use crate::executor::ExecutorError;
+use crate::executor::{ExecutorError, Workload};
 use ergometer_record::{KernelSpec, Row};
 
 /// Which stop rule repeats a point.
@@ -69,25 +69,41 @@ pub fn characterise(
             }
             Err(error) => return Err(error.into()),
         };
-        let mut base = base_row(spec, rig.executor.name(), &rig.executor.device(), workload.as_ref());
-        base.order = order as u32;
-        base.error_over_bound = workload.check()?;
-        let mut instruments = rig.instruments(options);
-        let warm = instruments.warm_up(&mut workload)?;
-        if !warm.steady {
-            append(&mut base.note, "power or temperature still moved at the end of the warm-up");
-        }
-        let mut stop = stop.start();
-        let mut repeat = 0;
-        while !stop.done() {
-            let stretch = instruments.repeat(&mut workload, warm.batch)?;
-            base.achieved_clock = workload.achieved_clock();
-            let new = rows(&base, &stretch, repeat);
-            let time_s = stretch.busy.0 / stretch.iterations.max(1) as f64;
-            stop.push(time_s, stretch.total_power().map(|power| power.0 * time_s));
-            result.rows.extend(new);
-            repeat += 1;
-        }
+        result.rows.extend(point(rig, spec, &mut workload, order as u32, options, stop)?);
+    }
+    Ok(result)
+}
+
+/// Measures one specification whose workload is in place at the present settings: check against the reference, warm-up,
+/// repeats until `stop` is satisfied.
+///
+/// # Errors
+/// The workload or a sensor failed.
+pub fn point(
+    rig: &mut Rig,
+    spec: &KernelSpec,
+    workload: &mut Box<dyn Workload>,
+    order: u32,
+    options: &super::Options,
+    stop: StopRule,
+) -> Result<Vec<Row>, MeasureError> {
+    let mut base = base_row(spec, rig.executor.name(), &rig.executor.device(), workload.as_ref());
+    base.order = order;
+    base.error_over_bound = workload.check()?;
+    let mut instruments = rig.instruments(options);
+    let warm = instruments.warm_up(workload)?;
+    if !warm.steady {
+        append(&mut base.note, "power or temperature still moved at the end of the warm-up");
+    }
+    let (mut result, mut repeat) = (Vec::new(), 0);
+    let mut stop = stop.start();
+    while !stop.done() {
+        let stretch = instruments.repeat(workload, warm.batch)?;
+        base.achieved_clock = workload.achieved_clock();
+        let time_s = stretch.busy.0 / stretch.iterations.max(1) as f64;
+        stop.push(time_s, stretch.total_power().map(|power| power.0 * time_s));
+        result.extend(rows(&base, &stretch, repeat));
+        repeat += 1;
     }
     Ok(result)
 }

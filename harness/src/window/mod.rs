@@ -14,7 +14,7 @@ mod stretch;
 mod throttle;
 mod warm;
 
-pub use characterise::{Characterisation, Skipped, StopRule, characterise};
+pub use characterise::{Characterisation, Skipped, StopRule, characterise, point};
 pub use rig::{Rest, Rig, Thermometer};
 pub use sleep::sleep;
 pub use slope::Slope;
@@ -24,6 +24,7 @@ pub use throttle::{ThrottleReader, Throttling};
 pub use warm::WarmUp;
 
 use crate::clock::Clock;
+use crate::counter::{CounterReader, Totals};
 use crate::executor::{ExecutorError, Workload};
 use crate::sensor::agreement::CrossCheck;
 use crate::sensor::{Sensor, SensorError};
@@ -93,6 +94,8 @@ pub struct Instruments<'a> {
     pub thermometer: Option<&'a mut Thermometer>,
     /// What holds that device back.
     pub throttle: Option<&'a mut ThrottleReader>,
+    /// Performance counters of what runs.
+    pub counters: Option<&'a mut CounterReader>,
     /// Lengths and tolerances.
     pub options: &'a Options,
 }
@@ -125,6 +128,10 @@ impl Instruments<'_> {
         self.thermometer.as_mut().and_then(|read| read())
     }
 
+    fn counted(&mut self) -> Option<Totals> {
+        self.counters.as_mut().and_then(|read| read())
+    }
+
     /// The slowest sensor's period, where there is a sensor.
     fn slowest_period(&self) -> Option<Seconds> {
         self.sensors.iter().map(|s| s.info().period).max_by(|a, b| a.0.total_cmp(&b.0))
@@ -144,9 +151,12 @@ pub fn rows(base: &Row, stretch: &Stretch, repeat: u32) -> Vec<Row> {
     let mut note = base.note.clone();
     let held_back = stretch.throttling.as_ref().map(ToString::to_string).filter(|text| !text.is_empty());
     held_back.iter().chain(&stretch.remarks).for_each(|remark| append(&mut note, remark));
+    let counted = stretch.counted.unwrap_or_default();
     let row = |component: Component| Row {
         repeat,
         component,
+        achieved_clock: base.achieved_clock.or_else(|| counted.clock()),
+        counts: counted.counts.scaled(1.0 / stretch.iterations.max(1) as f64),
         iterations: stretch.iterations,
         time,
         temperature_c: stretch.temperature_c,
@@ -178,7 +188,7 @@ pub fn rows(base: &Row, stretch: &Stretch, repeat: u32) -> Vec<Row> {
 }
 
 /// A row that carries what a workload says about itself; times and energies come later.
-pub(crate) fn base_row(spec: &KernelSpec, executor: &str, device: &str, workload: &dyn Workload) -> Row {
+pub fn base_row(spec: &KernelSpec, executor: &str, device: &str, workload: &dyn Workload) -> Row {
     let tier = workload.tier();
     let mut row = Row::timed(*spec, executor, device, Seconds(1.0));
     row.threads = workload.threads();

@@ -2,6 +2,7 @@
 
 use super::{Instruments, Options, ThrottleReader};
 use crate::clock::{Clock, RealClock};
+use crate::counter::CounterReader;
 use crate::executor::Executor;
 use crate::executor::cuda::CudaExecutor;
 use crate::executor::vnode::VnodeExecutor;
@@ -32,6 +33,8 @@ pub struct Rig {
     pub thermometer: Option<Thermometer>,
     /// What holds that device back, where it tells.
     pub throttle: Option<ThrottleReader>,
+    /// Performance counters of what runs the kernels, where there are any.
+    pub counters: Option<CounterReader>,
     /// Called with the number of each point before it.
     pub rest: Option<Rest>,
     /// Highest power that the device can draw, in W, where it is known: an upper bound for estimates.
@@ -50,7 +53,7 @@ impl std::fmt::Debug for Rig {
 }
 
 impl Rig {
-    /// A rig in real time without knobs, thermometer and rests.
+    /// A rig in real time without knobs, thermometer, counters and rests.
     pub fn new(executor: Box<dyn Executor>, selection: Selection) -> Self {
         Self {
             executor,
@@ -60,6 +63,7 @@ impl Rig {
             clock: Arc::new(RealClock::new()),
             thermometer: None,
             throttle: None,
+            counters: None,
             rest: None,
             power_bound_w: None,
         }
@@ -80,6 +84,7 @@ impl Rig {
             clock: vnode.clock(),
             thermometer: Some(Box::new(move || Some(hot.temperature_c()))),
             throttle: Some(Box::new(move || Some(held.held_back_by()))),
+            counters: None,
             rest: Some(Box::new(move |order| resting.rest(order))),
             power_bound_w: Some(vnode.node().physics().cap.max_w),
         })
@@ -120,6 +125,7 @@ impl Rig {
             clock: self.clock.as_ref(),
             thermometer: self.thermometer.as_mut(),
             throttle: self.throttle.as_mut(),
+            counters: self.counters.as_mut(),
             options,
         }
     }

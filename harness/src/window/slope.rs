@@ -121,7 +121,8 @@ fn combine(stretches: Vec<Stretch>) -> Stretch {
         })
         .collect();
     let temperature_c = stretches.last().and_then(|last| last.temperature_c);
-    Stretch { iterations, busy, powers, temperature_c, throttling, remarks }
+    let counted = stretches.iter().map(|s| s.counted).reduce(|a, b| Some(a?.and(&b?))).flatten();
+    Stretch { iterations, busy, powers, temperature_c, throttling, counted, remarks }
 }
 
 /// The power of the `index`-th component by slope, and the intercept in J.

@@ -1,6 +1,7 @@
 //! One stretch of back-to-back executions, read by all sensors.
 
 use super::{Instruments, Load, MeasureError, Throttling};
+use crate::counter::Totals;
 use crate::sensor::energy::Accumulator;
 use crate::sensor::{Quantity, Reading};
 use ergometer_record::measurement::outermost;
@@ -22,6 +23,8 @@ pub struct Stretch {
     pub temperature_c: Option<f64>,
     /// What held the device back meanwhile; `None` where it does not tell.
     pub throttling: Option<Throttling>,
+    /// What performance counters counted during all executions; `None` where there are none.
+    pub counted: Option<Totals>,
     /// What a reader of the row must know of how it was measured.
     pub remarks: Vec<String>,
 }
@@ -79,6 +82,7 @@ impl Instruments<'_> {
         }
         let mut meters: Vec<Accumulator> = self.sensors.iter().map(|s| Accumulator::new(s.info())).collect();
         let mut previous = self.read_all(&mut meters)?;
+        let counted = self.counted();
         let start = self.clock.now();
         let mut throttling = Throttling::default();
         let mut asked_at = f64::NEG_INFINITY;
@@ -109,6 +113,7 @@ impl Instruments<'_> {
                 break;
             }
         }
+        let counted = counted.and_then(|before| Some(self.counted()?.since(&before)));
         let powers = self
             .sensors
             .iter()
@@ -136,7 +141,15 @@ impl Instruments<'_> {
             })
             .collect();
         let throttling = (throttling.samples > 0).then_some(throttling);
-        Ok(Stretch { iterations, busy, powers, temperature_c: self.temperature(), throttling, remarks: Vec::new() })
+        Ok(Stretch {
+            iterations,
+            busy,
+            powers,
+            temperature_c: self.temperature(),
+            throttling,
+            counted,
+            remarks: Vec::new(),
+        })
     }
 
     /// The sensor with the longest update period; of equals a counter. Models are computed at each reading and have no

@@ -3,6 +3,7 @@
 
 use super::FormatError;
 use crate::budget::Budget;
+use crate::counts::Counts;
 use crate::files;
 use crate::kernel::KernelSpec;
 use crate::measurement::{Component, Row, SCHEMA_VERSION};
@@ -13,8 +14,8 @@ use csv::StringRecord;
 use std::path::Path;
 use std::str::FromStr;
 
-/// The columns of schema version 2, in order. Version 1 lacked [`SINCE_2`].
-pub const COLUMNS: [&str; 39] = [
+/// The columns of schema version 3, in order. Version 1 lacked [`SINCE_2`], versions 1 and 2 lacked [`SINCE_3`].
+pub const COLUMNS: [&str; 43] = [
     "schema_version",
     "manifest_id",
     "point_id",
@@ -50,6 +51,10 @@ pub const COLUMNS: [&str; 39] = [
     "power_w",
     "provenance",
     "achieved_clock_hz",
+    "cycles",
+    "instructions",
+    "llc_misses",
+    "dram_bytes",
     "temperature_c",
     "error_over_bound",
     "flops",
@@ -58,6 +63,9 @@ pub const COLUMNS: [&str; 39] = [
 
 /// Columns that files of schema version 1 do not have; what they say is absent there.
 pub const SINCE_2: [&str; 4] = ["cpu_cap_short_w", "energy_u_quantisation_j", "energy_u_period_j", "energy_u_gain_j"];
+
+/// Columns that files of schema versions 1 and 2 do not have; what they say is absent there.
+pub const SINCE_3: [&str; 4] = Counts::NAMES;
 
 /// Rows as CSV text. `power_w` and `flops` are derived for readers' convenience and ignored on reading.
 pub fn to_csv(rows: &[Row]) -> String {
@@ -114,7 +122,7 @@ fn fields(row: &Row) -> Vec<String> {
     let number = |value: f64| format!("{value}");
     let optional = |value: Option<f64>| value.map_or_else(String::new, number);
     let setting = &row.setting;
-    vec![
+    let mut fields = vec![
         SCHEMA_VERSION.to_string(),
         row.manifest_id.clone(),
         row.point_id.clone(),
@@ -150,11 +158,15 @@ fn fields(row: &Row) -> Vec<String> {
         optional(row.power().map(Watts::value)),
         row.provenance.to_string(),
         optional(row.achieved_clock.map(Hertz::value)),
+    ];
+    fields.extend(row.counts.values().map(optional));
+    fields.extend([
         optional(row.temperature_c),
         optional(row.error_over_bound),
         number(row.spec.flops()),
         row.note.clone(),
-    ]
+    ]);
+    fields
 }
 
 fn missing(path: &Path, header: &StringRecord, column: &str) -> FormatError {
@@ -220,7 +232,8 @@ impl Fields<'_> {
     /// A column that older files may lack.
     fn newer(&self, column: &str) -> Result<Option<f64>, FormatError> {
         let known = self.header.iter().any(|name| name == column);
-        if !known && self.parse::<u32>("schema_version", "a whole number is needed there")? < 2 {
+        let since = if SINCE_3.contains(&column) { 3 } else { 2 };
+        if !known && self.parse::<u32>("schema_version", "a whole number is needed there")? < since {
             return Ok(None);
         }
         self.optional(column)
@@ -237,6 +250,17 @@ impl Fields<'_> {
             (None, None, None) => Ok(None),
             _ => Err(self.error(names[0], self.text(names[0])?, "the parts of an uncertainty are known together")),
         }
+    }
+
+    fn counts(&self) -> Result<Counts, FormatError> {
+        let mut values = [None; SINCE_3.len()];
+        for (value, column) in values.iter_mut().zip(SINCE_3) {
+            *value = self.newer(column)?;
+            if value.is_some_and(|value| value < 0.0) {
+                return Err(self.error(column, self.text(column)?, "a count is not negative"));
+            }
+        }
+        Ok(Counts::from_values(values))
     }
 
     fn positive(&self, column: &str) -> Result<f64, FormatError> {
@@ -320,6 +344,7 @@ impl Fields<'_> {
             budget: self.budget()?,
             provenance,
             achieved_clock: self.optional("achieved_clock_hz")?.map(Hertz),
+            counts: self.counts()?,
             temperature_c: self.optional("temperature_c")?,
             error_over_bound: self.optional("error_over_bound")?,
             note: self.text("note")?.to_owned(),
@@ -350,6 +375,7 @@ mod tests {
             budget: Some(Budget { quantisation_j: 0.0006, period_j: 0.0008, gain_j: 0.0 }),
             provenance: Provenance::Virtual,
             achieved_clock: Some(Hertz::from_mhz(1005.0)),
+            counts: Counts { cycles: Some(1e6), instructions: Some(2.5e6), ..Counts::default() },
             note: "with, comma and \"quotes\"".into(),
             ..Row::timed(spec, "vnode", "vnode-a100", Seconds(0.000_625))
         }
@@ -390,6 +416,7 @@ mod tests {
             ("turbo", "maybe", "true, false"),
             ("block", "-1", "whole number"),
             ("energy_u_gain_j", "", "known together"),
+            ("cycles", "-5", "not negative"),
         ] {
             let error = replace(column, value).unwrap_err().to_string();
             assert!(error.starts_with("sweep.csv, line 2, field "), "{error}");
@@ -415,16 +442,21 @@ mod tests {
     }
 
     #[test]
-    fn files_of_version_1_are_read_with_what_they_lack_absent() {
+    fn files_of_older_versions_are_read_with_what_they_lack_absent() {
         let mut row = example();
         row.setting.cpu_cap_w = Some(Watts(90.0));
-        let old = without(&to_csv(std::slice::from_ref(&row)), &SINCE_2).replace("\n2,", "\n1,");
-        let read = from_csv(&old, Path::new("old.csv")).unwrap();
-        assert_eq!(read, [Row { budget: None, ..row }]);
+        let second = without(&to_csv(std::slice::from_ref(&row)), &SINCE_3).replace("\n3,", "\n2,");
+        let first = without(&to_csv(std::slice::from_ref(&row)), &[SINCE_2, SINCE_3].concat()).replace("\n3,", "\n1,");
+        let uncounted = Row { counts: Counts::default(), ..row };
+        let read = |text: &str| from_csv(text, Path::new("old.csv")).unwrap();
+        assert_eq!(read(&second), [uncounted.clone()]);
+        assert_eq!(read(&first), [Row { budget: None, ..uncounted }]);
         // A file that says that it is newer must have them.
-        let broken = without(&to_csv(&[example()]), &SINCE_2[..1]);
-        let error = from_csv(&broken, Path::new("x.csv")).unwrap_err().to_string();
-        assert!(error.contains("column cpu_cap_short_w is missing"), "{error}");
+        for column in [SINCE_2[0], SINCE_3[0]] {
+            let error =
+                from_csv(&without(&to_csv(&[example()]), &[column]), Path::new("x.csv")).unwrap_err().to_string();
+            assert!(error.contains(&format!("column {column} is missing")), "{error}");
+        }
     }
 
     #[test]

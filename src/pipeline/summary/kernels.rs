@@ -3,7 +3,7 @@
 use super::estimate;
 use crate::pipeline::characterise::DISTURBED;
 use crate::record::measurement::Domain;
-use crate::record::{Component, Kernel, Provenance, Row};
+use crate::record::{Component, Counts, Kernel, Provenance, Row, stats};
 use crate::report::{Characterisation, ComponentEnergy, Energy, Estimate, KernelRow, Origin, Peak, PeakKind};
 
 /// Rows of one point and component, in order of first appearance.
@@ -35,6 +35,8 @@ pub fn section(rows: &[Row], device: &str, absent: &str) -> Characterisation {
                 time,
                 energy: energies(&point, absent),
                 error_over_bound: first.error_over_bound,
+                counts: counts(&point),
+                clock_hz: stats::mean(&point.iter().filter_map(|row| Some(row.achieved_clock?.0)).collect::<Vec<_>>()),
             });
         }
     }
@@ -55,6 +57,12 @@ fn time(point: &[&Row]) -> Option<Estimate> {
     repeats.sort_by_key(|(block, repeat, _)| (*block, *repeat));
     repeats.dedup_by_key(|(block, repeat, _)| (*block, *repeat));
     estimate(&repeats.iter().map(|(_, _, time)| *time).collect::<Vec<_>>())
+}
+
+/// Means over the repeats; what one of them lacks the mean lacks.
+fn counts(point: &[&Row]) -> Counts {
+    let all: Vec<Counts> = point.iter().map(|row| row.counts).collect();
+    Counts::sum(&all).scaled(1.0 / all.len().max(1) as f64)
 }
 
 /// A ceiling is what the machine has shown that it can do: the best of the repeats, as STREAM reports it.

@@ -1,7 +1,7 @@
-//! Bandwidth and power against the number of threads (thesis figures 3.4 and 3.5), of the kernels of one code version.
+//! Bandwidth, volume and power against the number of threads (thesis figures 3.4 and 3.5), of the kernels of one code version.
 //!
 //! Bandwidth is the *least* bytes of the kernel over its time: the volume that it must move, which the legend gives, does not
-//! depend on the threads. What the memory really moved takes counters.
+//! depend on the threads. What the memory really moved is the volume, and drawn where counters of the memory gave it.
 
 use super::axis::{Axis, Scale, Unit};
 use super::canvas::{self, Spec};
@@ -19,6 +19,8 @@ use ergometer_record::number::{prefix, significant};
 pub(in crate::report) enum Quantity {
     /// Least bytes over time.
     Bandwidth,
+    /// Bytes that the memory moved during one execution.
+    Volume,
     /// Energy of one domain over time.
     Power(Domain),
 }
@@ -27,6 +29,7 @@ impl Quantity {
     fn name(self) -> &'static str {
         match self {
             Self::Bandwidth => "bandwidth",
+            Self::Volume => "memory's volume",
             Self::Power(Domain::Package) => "processors' power",
             Self::Power(Domain::Dram) => "memory's power",
             Self::Power(_) => "power",
@@ -36,6 +39,7 @@ impl Quantity {
     fn of(self, row: &KernelRow) -> Option<Estimate> {
         match self {
             Self::Bandwidth => row.gbytes_per_s(),
+            Self::Volume => row.counts.dram_bytes.map(|bytes| Estimate::Single(bytes / 1e9)),
             Self::Power(domain) => {
                 let energies = row.energy.iter().filter(|e| e.component.domain == domain);
                 let joules: Option<Vec<f64>> = energies
@@ -95,7 +99,11 @@ pub(in crate::report) fn plot(
     let place = |threads: f64| counts.iter().position(|count| *count == threads).unwrap_or(0) as f64;
     let names: Vec<String> = counts.iter().map(ToString::to_string).collect();
     let ends = |v: &Estimate| v.range().map_or(vec![v.value()], |(low, high)| vec![low, high]);
-    let unit = if quantity == Quantity::Bandwidth { "GB/s" } else { "W" };
+    let unit = match quantity {
+        Quantity::Bandwidth => "GB/s",
+        Quantity::Volume => "GB",
+        Quantity::Power(_) => "W",
+    };
     let axes = (
         Axis::names("threads", &names),
         Axis::fit(quantity.name(), Unit::Plain(unit), Scale::Linear, all().flat_map(|(_, v)| ends(v)).chain([0.0])),
@@ -135,7 +143,7 @@ mod tests {
     use crate::report::kernels::ComponentEnergy;
     use crate::report::value::Origin;
     use ergometer_record::measurement::f32_spec;
-    use ergometer_record::{Component, Kernel, Provenance, Size};
+    use ergometer_record::{Component, Counts, Kernel, Provenance, Size};
 
     fn characterisation() -> Characterisation {
         let row = |threads: u32| KernelRow {
@@ -148,6 +156,8 @@ mod tests {
                 energy: Energy::Known { joules: Estimate::Single(1.2), provenance: Provenance::Counter },
             }],
             error_over_bound: None,
+            counts: Counts { dram_bytes: Some(16e6), ..Counts::default() },
+            clock_hz: None,
         };
         Characterisation {
             device: "cpu".into(),
@@ -165,6 +175,9 @@ mod tests {
         assert!((value(Quantity::Bandwidth, 1) - 1.0).abs() < 1e-12);
         assert!((value(Quantity::Power(Domain::Package), 0) - 200.0).abs() < 1e-9);
         assert_eq!(Quantity::Power(Domain::Dram).of(&of.rows[0]), None);
+        assert_eq!(value(Quantity::Volume, 0), 0.016);
+        let uncounted = KernelRow { counts: Counts::default(), ..of.rows[0].clone() };
+        assert_eq!(Quantity::Volume.of(&uncounted), None);
         assert_eq!(tiers(&of), ["scalar"]);
         let html = plot("p", &of, "scalar", Quantity::Bandwidth).unwrap().html();
         assert!(html.contains("triad, 12.0 MB"), "{html}");
