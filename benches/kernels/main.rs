@@ -135,13 +135,12 @@ fn show(
             lines.extend(of.map(|row| Line { class: Some(*class), row, section }));
         }
         if !lines.is_empty() {
-            println!("{}", Text.render(&people(&format!("{kernel} on {device}"), &lines, absences)));
+            println!("{}", Text.render(&people(&format!("{kernel} on {device}"), &lines, &Absences::default())));
         }
         all.extend(lines);
     }
-    for left_out in left_out {
-        println!("left out: {left_out}");
-    }
+    absences.notes().iter().for_each(|note| println!("{note}"));
+    left_out.iter().for_each(|left_out| println!("left out: {left_out}"));
     let folder = arguments.out.clone().unwrap_or_else(default_folder);
     std::fs::create_dir_all(&folder)?;
     let table = folder.join("kernels.csv");

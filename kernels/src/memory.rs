@@ -29,6 +29,25 @@ pub fn available_bytes(root: &Path) -> Option<u64> {
     }
 }
 
+/// When the system gives huge pages to operands, which ask for them, read under `root`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HugePages {
+    /// To every large mapping, or to those that ask.
+    Given,
+    /// Never.
+    Refused,
+}
+
+/// What `/sys/kernel/mm/transparent_hugepage/enabled` allows; `None` where the system does not tell.
+pub fn huge_pages(root: &Path) -> Option<HugePages> {
+    let text = std::fs::read_to_string(root.join("sys/kernel/mm/transparent_hugepage/enabled")).ok()?;
+    match text.split_once('[')?.1.split_once(']')?.0 {
+        "always" | "madvise" => Some(HugePages::Given),
+        "never" => Some(HugePages::Refused),
+        _ => None,
+    }
+}
+
 /// Refuses operands of more than nine tenths of the free memory.
 pub(crate) fn check_fits(spec: &KernelSpec, needed: u64) -> Result<(), KernelError> {
     match available_bytes(Path::new("/")) {
@@ -105,8 +124,11 @@ impl Block {
         // SAFETY: `skip <= HUGE`, and the mapping is `HUGE` longer than `bytes`.
         let start = unsafe { base.add(skip) };
         // SAFETY: the range lies in the mapping and starts on a page; the advice changes no content. A refusal leaves
-        // small pages, which is slower and nothing else.
-        unsafe { libc::madvise(start.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
+        // small pages, which is slower and nothing else. Miri, which has no pages, knows no such call.
+        #[cfg(not(miri))]
+        unsafe {
+            libc::madvise(start.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE)
+        };
         Ok(Self { start, origin: Origin::Mapping { base, bytes: length } })
     }
 }
@@ -248,6 +270,57 @@ mod tests {
     fn impossible_sizes_are_errors() {
         assert!(matches!(Buffer::<f64>::zeroed(usize::MAX), Err(KernelError::Overflow { .. })));
         assert!(matches!(Buffer::<u8>::zeroed(1 << 60), Err(KernelError::Allocation { .. })));
+    }
+
+    #[test]
+    fn huge_pages_are_given_unless_the_system_never_does() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(huge_pages(dir.path()), None);
+        let file = dir.path().join("sys/kernel/mm/transparent_hugepage/enabled");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        for (text, expected) in [
+            ("always [madvise] never\n", Some(HugePages::Given)),
+            ("[always] madvise never\n", Some(HugePages::Given)),
+            ("always madvise [never]\n", Some(HugePages::Refused)),
+            ("\n", None),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(huge_pages(dir.path()), expected, "{text}");
+        }
+    }
+
+    /// Every page of a filled buffer lies where its worker runs; on a machine with one node there is nothing else to see
+    /// than that each page is there.
+    #[test]
+    #[cfg(all(target_os = "linux", not(miri)))]
+    fn pages_lie_on_the_node_of_the_worker_that_touched_them() {
+        let topology = crate::Topology::detect().unwrap();
+        let Ok(pool) = Pool::new(&topology, None) else { return println!("skipped: this sandbox refuses pinning") };
+        let (len, page) = (8 << 20, 4096);
+        let buffer = Buffer::<u8>::filled(len, &pool, |i| i as u8).unwrap();
+        let pages: Vec<*const libc::c_void> = (0..len).step_by(page).map(|at| buffer[at..].as_ptr().cast()).collect();
+        let mut nodes = vec![-1i32; pages.len()];
+        // SAFETY: without target nodes the call moves nothing: it writes a status for each of the pages, which are as many as
+        // both arrays are long.
+        let code = unsafe {
+            libc::syscall(libc::SYS_move_pages, 0, pages.len(), pages.as_ptr(), 0usize, nodes.as_mut_ptr(), 0)
+        };
+        if code != 0 {
+            return println!("skipped: the system does not tell where pages lie ({})", std::io::Error::last_os_error());
+        }
+        let node_of = |cpu: usize| topology.cpus.iter().find(|c| c.id == cpu).and_then(|c| c.node);
+        for (worker, cpu) in pool.cpus().unwrap().iter().enumerate() {
+            let mine = share(len, worker, pool.threads(), HUGE);
+            for at in mine.step_by(page) {
+                let node = nodes[at / page];
+                assert!(node >= 0, "page {} was never touched: {node}", at / page);
+                assert!(
+                    node_of(*cpu).is_none_or(|expected| expected == node as usize),
+                    "page {} of worker {worker}",
+                    at / page
+                );
+            }
+        }
     }
 
     #[test]

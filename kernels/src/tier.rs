@@ -59,6 +59,15 @@ impl Tier {
         }
     }
 
+    /// Why a processor with `flags`, as `/proc/cpuinfo` lists them, can't run the tier in this build; `None` where it can.
+    pub fn lacking(self, flags: &[&str]) -> Option<String> {
+        if self != Self::Scalar && !cfg!(target_arch = "x86_64") {
+            return Some(format!("it is of x86-64, and this program was built for {}", std::env::consts::ARCH));
+        }
+        let missing: Vec<&str> = self.features().iter().copied().filter(|feature| !flags.contains(feature)).collect();
+        (!missing.is_empty()).then(|| format!("the CPU lacks {}", missing.join(", ")))
+    }
+
     /// What a report must say beside the tier's name because this build can't vouch for it: `unverified` for scalar rungs
     /// that were not built at the level at which the vectorisers are off. `None` where there is nothing to say.
     pub fn caveat(self) -> Option<String> {
@@ -181,6 +190,20 @@ mod tests {
     fn only_an_unverified_scalar_build_has_a_caveat() {
         assert_eq!(Tier::Scalar.caveat().is_none(), ergometer_kernels_scalar::profile_verified());
         assert!(Tier::ALL[1..].iter().all(|t| t.caveat().is_none()));
+    }
+
+    #[test]
+    fn a_tier_that_can_not_run_names_what_is_missing() {
+        assert_eq!(Tier::Scalar.lacking(&[]), None);
+        let haswell = ["sse2", "avx2", "fma"];
+        let [sse, avx2, avx512] = [Tier::Sse, Tier::Avx2, Tier::Avx512].map(|tier| tier.lacking(&haswell));
+        if cfg!(target_arch = "x86_64") {
+            assert_eq!((sse, avx2), (None, None));
+            assert_eq!(avx512.unwrap(), "the CPU lacks avx512f, avx512vl, avx512dq, avx512bw");
+        } else {
+            assert!([sse, avx2, avx512].iter().all(|why| why.as_ref().is_some_and(|why| why.contains("x86-64"))));
+            assert_eq!(Tier::available(), [Tier::Scalar]);
+        }
     }
 
     #[test]

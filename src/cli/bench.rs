@@ -45,9 +45,16 @@ pub(super) struct Options {
     #[arg(long)]
     quick: bool,
     /// Every tier, threads in powers of two, one size a kernel, and idle windows with sleeping threads: the rows of thesis
-    /// tables 3.14 to 3.16, which `ergometer table --layout simd`, `threads` and `idle-threads` print.
+    /// tables 3.13 to 3.16, which `ergometer table --layout paradigms` and `--layout idle` print. On the virtual node, which
+    /// has one code version, the idle windows.
     #[arg(long)]
     paradigms: bool,
+    /// Sizes and lengths of sleep that take seconds each, as in the thesis, instead of sizes for this machine. Hours.
+    #[arg(long, conflicts_with_all = ["size", "quick"])]
+    thesis_sizes: bool,
+    /// One thread a hardware thread instead of one a core.
+    #[arg(long, conflicts_with = "threads")]
+    smt: bool,
 }
 
 pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome> {
@@ -59,8 +66,12 @@ pub(super) fn run(context: &Context, options: Options) -> anyhow::Result<Outcome
 
 /// A card or the virtual node.
 fn other(context: &Context, options: &Options) -> anyhow::Result<Outcome> {
-    if !options.isa.is_empty() || !options.threads.is_empty() || options.paradigms {
-        return Err(usage("--isa, --threads and --paradigms are for the CPU"));
+    if !options.isa.is_empty() || !options.threads.is_empty() || options.smt || options.thesis_sizes {
+        return Err(usage("--isa, --threads, --smt and --thesis-sizes are for the CPU"));
+    }
+    let idle = options.paradigms.then(|| characterise::virtual_idle(options.quick));
+    if idle.is_some() && !matches!(options.device, Device::Virtual(_)) {
+        return Err(usage("--paradigms is for the CPU and the virtual node: a card has one code version"));
     }
     let mut specs = device::specs(&options.kernels, options.precision)?;
     if let Some(size) = options.size {
@@ -83,7 +94,7 @@ fn other(context: &Context, options: &Options) -> anyhow::Result<Outcome> {
     let manifest = context.manifest("bench", vec![name.clone()], plan);
     let watch = Watch::new(context);
     watch.stage("measuring the kernels");
-    let outcome = device::measure(&mut rig, &specs, options.repeats, &manifest.manifest_id, &watch);
+    let outcome = device::measure(&mut rig, &specs, options.repeats, &manifest.manifest_id, idle.as_ref(), &watch);
     drop(watch);
     let _ = std::fs::remove_file(&state);
     let outcome = outcome?;
@@ -131,7 +142,7 @@ fn finish(
     text.push_str(&format!("results: {}\n", file.display()));
     let first = measured.first().map_or(0, |row| row.threads);
     if measured.iter().any(|row| row.threads != first) {
-        text.push_str(&format!("next: ergometer table --layout threads {0} (or simd, frameworks)\n", file.display()));
+        text.push_str(&format!("next: ergometer table --layout paradigms {} (or idle, frameworks)\n", file.display()));
     }
     output::text(&text)?;
     Ok(Outcome::Done)
@@ -140,9 +151,9 @@ fn finish(
 fn cpu(context: &Context, options: Options) -> anyhow::Result<Outcome> {
     let topology = Topology::detect()?;
     let mut settings = if options.paradigms {
-        characterise::paradigms(&topology, options.quick)
+        characterise::paradigms(&topology, options.quick, options.smt)
     } else {
-        characterise::defaults(&topology, options.quick)
+        characterise::defaults(&topology, options.quick, options.smt)
     };
     if options.paradigms && !options.kernels.is_empty() {
         settings.kernels.clone_from(&options.kernels);
@@ -175,6 +186,7 @@ fn cpu(context: &Context, options: Options) -> anyhow::Result<Outcome> {
     settings.precision = precision;
     settings.size = options.size;
     settings.repeats = options.repeats;
+    settings.thesis_sizes = options.thesis_sizes;
     let doctor = examine::examine();
     let device = examine::cpu_model(&doctor);
     let folder = context.run_folder("bench")?;

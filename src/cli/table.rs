@@ -9,8 +9,8 @@ use crate::harness::table::{
     powers, render, thesis,
 };
 use crate::pipeline::{figures, tables};
-use crate::record::Row;
 use crate::record::format::{foreign as format, rows};
+use crate::record::{Kernel, Row};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -52,10 +52,13 @@ enum Layout {
     Front,
     /// Power of each component as found and at each technique's least EDP (thesis tables 3.25 to 3.27).
     Powers,
-    /// Idle power and energy over time with the regression (thesis table 3.13).
+    /// Idle power and energy over time with the regression, and by length of sleep and sleeping threads where there were
+    /// several (thesis tables 3.13 and 3.14).
     Idle,
     /// Idle power and energy by length of sleep and sleeping threads (thesis table 3.14).
     IdleThreads,
+    /// Time, energy and gains by code version on one thread, then by number of threads (thesis tables 3.15 and 3.16).
+    Paradigms,
     /// Time, energy and gains by code version (thesis table 3.15).
     Simd,
     /// Time, energy and gains by number of threads (thesis table 3.16).
@@ -139,8 +142,8 @@ fn edp(context: &Context, found: &[crate::harness::table::EdpTable], render: &dy
 /// The tables of a layout: the thesis' for people, one line a value for programs.
 fn grids(layout: Layout, all: &[Row], accept: Accept, render: &dyn Render) -> anyhow::Result<Vec<Grid>> {
     let programs = render.for_programs();
-    let by = |paradigm| -> anyhow::Result<Vec<Grid>> {
-        let found = paradigm::tables(all, paradigm, accept)?;
+    let by = |paradigm, of: &[Row]| -> anyhow::Result<Vec<Grid>> {
+        let found = paradigm::tables(of, paradigm, accept)?;
         Ok(found.iter().map(|table| if programs { table.flat_grid() } else { table.grid() }).collect())
     };
     Ok(match layout {
@@ -153,12 +156,28 @@ fn grids(layout: Layout, all: &[Row], accept: Accept, render: &dyn Render) -> an
             let found: Vec<_> = gather(all, accept)?.iter().map(powers::table).collect();
             found.iter().map(|table| if programs { table.flat_grid() } else { table.grid() }).collect()
         }
-        Layout::Idle => some(idle::tables(all).iter().map(idle::IdleTable::grid).collect(), NO_IDLE)?,
+        Layout::Idle => {
+            let mut both: Vec<Grid> = idle::tables(&asleep_alone(all)).iter().map(idle::IdleTable::grid).collect();
+            both.extend(idle_threads::tables(all).iter().map(idle_threads::IdleThreads::grid));
+            some(both, NO_IDLE)?
+        }
         Layout::IdleThreads => {
             some(idle_threads::tables(all).iter().map(idle_threads::IdleThreads::grid).collect(), NO_SLEEPERS)?
         }
-        Layout::Simd => by(Paradigm::Simd)?,
-        Layout::Threads => by(Paradigm::Threads)?,
+        Layout::Paradigms => {
+            let sequential = paradigm::sequential(all);
+            let (versions, threads) = (by(Paradigm::Simd, &sequential), by(Paradigm::Threads, all));
+            match (versions, threads) {
+                (Ok(mut both), Ok(threads)) => {
+                    both.extend(threads);
+                    both
+                }
+                (Ok(one), Err(_)) | (Err(_), Ok(one)) => one,
+                (Err(error), Err(_)) => return Err(error),
+            }
+        }
+        Layout::Simd => by(Paradigm::Simd, all)?,
+        Layout::Threads => by(Paradigm::Threads, all)?,
         Layout::Frameworks => {
             let table = frameworks::table(all, accept)?;
             vec![if programs { table.flat_grid() } else { table.grid() }]
@@ -184,7 +203,14 @@ fn by_node(context: &Context, files: &[PathBuf], render: &dyn Render) -> anyhow:
     Ok(Outcome::Done)
 }
 
-const NO_IDLE: &str = "the results hold no idle windows with an energy: give the plan an [idle] section";
+/// The idle windows of table 3.13, in which nothing but the measuring thread slept.
+fn asleep_alone(all: &[Row]) -> Vec<Row> {
+    all.iter().filter(|row| row.spec.kernel == Kernel::Idle && row.threads <= 1).cloned().collect()
+}
+
+const NO_IDLE: &str = "idle energy is unknown: the results hold no idle windows with an energy. Take them with `ergometer bench \
+                       --paradigms` or a plan with an [idle] section, on a machine whose energy can be read (`ergometer \
+                       doctor` says what is missing), or on the virtual node: `ergometer bench --device vnode-xeon --paradigms`";
 const NO_SLEEPERS: &str = "the results hold no idle windows with several numbers of sleeping threads and an energy: take \
                            them with `ergometer bench --paradigms` on a machine whose energy can be read";
 

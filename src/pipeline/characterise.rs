@@ -6,6 +6,7 @@ use crate::harness::counter::{self, Absent};
 use crate::harness::executor::cpu::CpuExecutor;
 use crate::harness::sensor::facts::{FILE, SensorsFile};
 use crate::harness::sensor::{self, Roots, select};
+use crate::harness::sweep::Plan;
 use crate::harness::window::{self, Rig, StopRule};
 use crate::kernels::{Pool, Tier, Topology};
 use crate::record::format::{json, rows};
@@ -34,6 +35,9 @@ pub struct Options {
     /// One size a kernel; every tier on the first number of threads and the first and last tier on every number; idle
     /// windows with as many sleeping threads before and after: what tables 3.14 to 3.16 of the thesis are made of.
     pub paradigms: bool,
+    /// Sizes and lengths of sleep with which kernels and idle windows take seconds each, as in the thesis, instead of sizes for
+    /// this machine.
+    pub thesis_sizes: bool,
 }
 
 impl Options {
@@ -50,11 +54,25 @@ impl Options {
         all.filter(wanted).collect()
     }
 
-    /// Lengths of idle windows (table 3.14 goes to 8 s).
-    fn idle_lengths(&self) -> Vec<Seconds> {
-        let lengths: &[f64] = if self.quick { &[0.25, 0.5, 1.0] } else { &[1.0, 2.0, 4.0] };
-        lengths.iter().copied().map(Seconds).collect()
+    /// Lengths of idle windows, with how many threads asleep: 1 to 8 s by threads in table 3.14 of the thesis, up to 64 s with
+    /// one in table 3.13.
+    pub fn idle_windows(&self) -> Vec<(Vec<Seconds>, Vec<u32>)> {
+        let seconds = |lengths: &[f64]| lengths.iter().copied().map(Seconds).collect::<Vec<_>>();
+        let threads: Vec<u32> = self.threads.iter().filter_map(|&n| u32::try_from(n).ok()).collect();
+        if self.thesis_sizes {
+            return vec![(seconds(&[1.0, 2.0, 4.0, 8.0]), threads), (seconds(&[16.0, 32.0, 64.0]), vec![1])];
+        }
+        vec![(seconds(if self.quick { &[0.25, 0.5, 1.0] } else { &[1.0, 2.0, 4.0] }), threads)]
     }
+}
+
+/// The sizes of the plan `table-3.18`. The thesis prints none; with these, sequential code takes about as long as its tables
+/// say.
+fn thesis_size(kernel: Kernel) -> anyhow::Result<Option<Size>> {
+    // Both formats of a sparse matrix have the same size.
+    let like = if kernel == Kernel::SpmvCoo { Kernel::SpmvCsr } else { kernel };
+    let plan = Plan::load("table-3.18")?;
+    Ok(plan.specs.iter().find(|spec| spec.kernel == like).map(|spec| spec.size))
 }
 
 /// One pass over the kernels: a tier on a number of threads.
@@ -85,11 +103,12 @@ pub struct Outcome {
     pub uncounted: Vec<Absent>,
 }
 
-/// The usual options on this machine: every kernel and probe, scalar and the best tier, one thread and all cores.
-pub fn defaults(topology: &Topology, quick: bool) -> Options {
+/// The usual options on this machine: every kernel and probe, scalar and the best tier, one thread and all cores; with
+/// `smt` all hardware threads.
+pub fn defaults(topology: &Topology, quick: bool, smt: bool) -> Options {
     let mut tiers = vec![Tier::Scalar, Tier::best()];
     tiers.dedup();
-    let mut threads = vec![1, topology.cores().len()];
+    let mut threads = vec![1, most_threads(topology, smt)];
     threads.dedup();
     let probes = [Kernel::ProbeFma, Kernel::ProbeRead, Kernel::ProbeCopy, Kernel::ProbeEmpty];
     Options {
@@ -101,19 +120,30 @@ pub fn defaults(topology: &Topology, quick: bool) -> Options {
         repeats: if quick { 3 } else { 5 },
         quick,
         paradigms: false,
+        thesis_sizes: false,
     }
 }
 
 /// The options for tables 3.14 to 3.16 of the thesis: every kernel and every tier that this CPU has, threads in powers of two
-/// up to its cores.
-pub fn paradigms(topology: &Topology, quick: bool) -> Options {
+/// up to its cores, with `smt` its hardware threads.
+pub fn paradigms(topology: &Topology, quick: bool, smt: bool) -> Options {
     Options {
         kernels: Kernel::ALL.to_vec(),
         tiers: Tier::available().to_vec(),
-        threads: powers_of_two(topology.cores().len()),
+        threads: powers_of_two(most_threads(topology, smt)),
         paradigms: true,
-        ..defaults(topology, quick)
+        ..defaults(topology, quick, smt)
     }
+}
+
+fn most_threads(topology: &Topology, smt: bool) -> usize {
+    if smt { topology.cpus.len() } else { topology.cores().len() }
+}
+
+/// The idle windows of the virtual node, with up to four threads asleep.
+pub fn virtual_idle(quick: bool) -> Options {
+    let topology = Topology { cpus: Vec::new(), caches: Vec::new(), online: 0 };
+    Options { threads: vec![1, 2, 4], ..paradigms(&topology, quick, false) }
 }
 
 /// Measures every configuration. With a folder, each finished one is kept there as a file of its own, and one that is
@@ -131,7 +161,8 @@ pub fn characterise(
     observer: &dyn Observer,
 ) -> anyhow::Result<Outcome> {
     let configurations = options.configurations();
-    let plans: Vec<Vec<KernelSpec>> = configurations.iter().map(|c| specs(options, c.tier, topology)).collect();
+    let plans: Vec<Vec<KernelSpec>> =
+        configurations.iter().map(|c| specs(options, c.tier, topology)).collect::<anyhow::Result<_>>()?;
     let total = plans.iter().map(Vec::len).sum::<usize>() as u64;
     let mut outcome = Outcome::default();
     let mut done = 0;
@@ -184,7 +215,7 @@ pub fn characterise(
 }
 
 /// Gives rows their run and their place after those that are there.
-fn number(rows: &mut [Row], before: &[Row], manifest_id: &str) {
+pub(super) fn number(rows: &mut [Row], before: &[Row], manifest_id: &str) {
     let first = before.iter().map(|row| row.order + 1).max().unwrap_or(0);
     for row in rows {
         row.manifest_id = manifest_id.to_owned();
@@ -207,9 +238,22 @@ fn idle(options: &Options, block: u32, device: &str, topology: &Topology) -> any
     if rig.sensors.is_empty() {
         return Ok(Vec::new());
     }
-    let threads: Vec<u32> = options.threads.iter().filter_map(|&n| u32::try_from(n).ok()).collect();
-    window::sleep(&mut rig, &options.idle_lengths(), &threads, block, &window::Options::quick())
-        .context("the idle windows failed")
+    asleep(&mut rig, options, block)
+}
+
+/// The idle windows of a device.
+///
+/// # Errors
+/// A sensor failed.
+pub fn asleep(rig: &mut Rig, options: &Options, block: u32) -> anyhow::Result<Vec<Row>> {
+    let mut rows: Vec<Row> = Vec::new();
+    for (lengths, threads) in options.idle_windows() {
+        let mut more = window::sleep(rig, &lengths, &threads, block, &window::Options::quick())
+            .context("the idle windows failed")?;
+        number(&mut more, &rows, "");
+        rows.extend(more);
+    }
+    Ok(rows)
 }
 
 /// The CPU with its sensors and counters, and what can't be counted.
@@ -268,7 +312,7 @@ pub const DISTURBED: &str = "other processes took";
 
 /// The specifications of one tier: sizes in the second-level cache, the last-level cache and memory; the scalar tier,
 /// which is there for comparison, without the largest.
-fn specs(options: &Options, tier: Tier, topology: &Topology) -> Vec<KernelSpec> {
+fn specs(options: &Options, tier: Tier, topology: &Topology) -> anyhow::Result<Vec<KernelSpec>> {
     let memory = SizeClass::Dram.bytes(topology).unwrap_or(128 << 20);
     let mut classes = vec![SizeClass::L2, SizeClass::L3, SizeClass::Dram];
     if options.quick {
@@ -282,6 +326,7 @@ fn specs(options: &Options, tier: Tier, topology: &Topology) -> Vec<KernelSpec> 
     for &kernel in &options.kernels {
         let sizes: Vec<Size> = match (options.size, kernel) {
             (Some(size), _) => vec![size],
+            (None, _) if options.thesis_sizes && !kernel.is_probe() => thesis_size(kernel)?.into_iter().collect(),
             // The same for every tier, or there is nothing to compare.
             (None, Kernel::Gemm) if options.paradigms => vec![Size::square(if options.quick { 128 } else { 512 })],
             (None, Kernel::MonteCarlo) if options.paradigms => vec![Size::Samples { samples: 1 << 22 }],
@@ -299,7 +344,7 @@ fn specs(options: &Options, tier: Tier, topology: &Topology) -> Vec<KernelSpec> 
         // A size that the user gave fits some kernels and not others.
         specs.extend(sizes.into_iter().filter_map(|size| KernelSpec::new(kernel, size, options.precision).ok()));
     }
-    specs
+    Ok(specs)
 }
 
 fn gemm_sizes(options: &Options, tier: Tier) -> Vec<Size> {

@@ -1,7 +1,7 @@
 //! Kernels on a device other than this CPU: a CUDA card, or the virtual node. Joins executors, sensors and the sizes of
 //! the built-in plan.
 
-use super::{Interrupted, Observer, sensors};
+use super::{Interrupted, Observer, characterise, sensors};
 use crate::cuda::Selector;
 use crate::harness::executor::cuda::CudaExecutor;
 use crate::harness::sensor::Roots;
@@ -84,7 +84,7 @@ pub struct Outcome {
     pub skipped: Vec<String>,
 }
 
-/// Measures the specifications at the device's present settings.
+/// Measures the specifications at the device's present settings; with options for them, idle windows before and after.
 ///
 /// # Errors
 /// A workload or sensor failed, or the user stopped.
@@ -93,9 +93,11 @@ pub fn measure(
     specs: &[KernelSpec],
     repeats: u32,
     manifest_id: &str,
+    idle: Option<&characterise::Options>,
     observer: &dyn Observer,
 ) -> anyhow::Result<Outcome> {
     let options = window::Options::default();
+    let before = idle.map(|idle| characterise::asleep(rig, idle, 0)).transpose()?.unwrap_or_default();
     let total = specs.len() as u64;
     let result = window::characterise(rig, specs, &options, StopRule::Fixed(repeats), &mut |done, spec| {
         observer.progress(done as u64, total, &spec.to_string());
@@ -105,7 +107,12 @@ pub fn measure(
         return Err(Interrupted { stage: "the measurement".to_owned(), kept: "nothing is kept".to_owned() }.into());
     }
     sensors::warn(&rig.check.agreements(), observer);
-    let mut rows = result.rows;
+    let after = idle.map(|idle| characterise::asleep(rig, idle, 1)).transpose()?.unwrap_or_default();
+    let mut rows = before;
+    for mut more in [result.rows, after] {
+        characterise::number(&mut more, &rows, manifest_id);
+        rows.extend(more);
+    }
     rows.iter_mut().for_each(|row| manifest_id.clone_into(&mut row.manifest_id));
     let skipped = result.skipped.iter().map(|s| format!("{}: {}", s.spec, s.reason)).collect();
     Ok(Outcome { rows, skipped })

@@ -183,7 +183,7 @@ impl Run<'_> {
             return Ok(rows::read(&file)?);
         }
         let device = examine::cpu_model(doctor);
-        let options = characterise::defaults(topology, self.options.quick);
+        let options = characterise::defaults(topology, self.options.quick, false);
         let parts = self.path("bench");
         let id = &self.manifest.manifest_id;
         let outcome = characterise::characterise(&options, id, &device, topology, Some(&parts), self.observer)?;

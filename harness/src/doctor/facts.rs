@@ -3,8 +3,9 @@
 use crate::sensor::Roots;
 use crate::sensor::dram::{Dimm, dimms};
 use crate::sensor::roots::{is_refusal, names_in, read_trimmed};
-use ergometer_kernels::Topology;
+use ergometer_kernels::memory::{HugePages, huge_pages};
 use ergometer_kernels::topology::CacheKind;
+use ergometer_kernels::{Tier, Topology};
 use serde::{Deserialize, Serialize};
 
 /// One kind of cache.
@@ -18,6 +19,17 @@ pub struct Cache {
     pub count: usize,
     /// Hardware threads that share one.
     pub shared_by: usize,
+}
+
+/// An instruction-set tier of the kernels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TierFact {
+    /// `scalar`, `sse`, `avx2`, `avx512`.
+    pub name: String,
+    /// Why it can't run here; `None` where it can.
+    pub lacking: Option<String>,
+    /// What results of it must say.
+    pub caveat: Option<String>,
 }
 
 /// The processors.
@@ -39,6 +51,8 @@ pub struct CpuFacts {
     pub online: Option<usize>,
     /// Instruction-set extensions that matter to the kernels, as the kernel names them.
     pub isa: Vec<String>,
+    /// Every tier of the kernels.
+    pub tiers: Vec<TierFact>,
     /// Caches, from the first level on.
     pub caches: Vec<Cache>,
     /// Whether cores run two threads or more.
@@ -58,6 +72,8 @@ pub struct MemoryFacts {
     pub total_bytes: Option<u64>,
     /// What is free for use.
     pub available_bytes: Option<u64>,
+    /// Whether operands lie on huge pages.
+    pub huge_pages: Option<bool>,
     /// Sizes of the modules in GiB, where the DMI tables can be read.
     pub dimms_gib: Vec<f64>,
     /// Why there are none.
@@ -124,12 +140,17 @@ pub(super) fn cpu(roots: &Roots) -> CpuFacts {
         threads: topology.as_ref().map(|t| t.cpus.len()),
         online: topology.as_ref().map(|t| t.online),
         isa: ISA.iter().filter(|name| present.contains(name)).map(|name| (*name).to_owned()).collect(),
+        tiers: Tier::ALL.map(|tier| tier_fact(tier, &present)).to_vec(),
         caches: topology.as_ref().map(caches).unwrap_or_default(),
         smt: smt(roots, topology.as_ref()),
         governor: of_policy("scaling_governor"),
         frequency_driver: of_policy("scaling_driver"),
         microcode: field("microcode"),
     }
+}
+
+fn tier_fact(tier: Tier, flags: &[&str]) -> TierFact {
+    TierFact { name: tier.to_string(), lacking: tier.lacking(flags), caveat: tier.caveat() }
 }
 
 fn smt(roots: &Roots, topology: Option<&Topology>) -> Option<bool> {
@@ -172,6 +193,7 @@ pub(super) fn memory(roots: &Roots) -> MemoryFacts {
     MemoryFacts {
         total_bytes: bytes("MemTotal"),
         available_bytes: bytes("MemAvailable"),
+        huge_pages: roots.sys.parent().and_then(huge_pages).map(|given| given == HugePages::Given),
         dimms_gib: modules.iter().map(|dimm| dimm.gib).collect(),
         dimms_reason: reason,
     }

@@ -6,7 +6,7 @@ mod checks;
 mod facts;
 mod render;
 
-pub use facts::{Cache, CpuFacts, MemoryFacts};
+pub use facts::{Cache, CpuFacts, MemoryFacts, TierFact};
 
 use crate::clock::Clock;
 use crate::sensor::agreement::{Agreement, CrossCheck};

@@ -1,6 +1,6 @@
 //! The page that a person reads.
 
-use super::{Cache, Doctor, Item, Status};
+use super::{Cache, Doctor, Item, Status, TierFact};
 use crate::sensor::agreement::Finding;
 use std::fmt;
 
@@ -96,6 +96,14 @@ impl fmt::Display for Doctor {
         );
         wrapped(f, "  CPU", &shape)?;
         wrapped(f, "  ISA", &if cpu.isa.is_empty() { "unknown".into() } else { cpu.isa.join(" ") })?;
+        let tiers = |of: fn(&TierFact) -> Option<String>| cpu.tiers.iter().filter_map(of).collect::<Vec<_>>();
+        let there = tiers(|tier| match (&tier.lacking, &tier.caveat) {
+            (None, Some(caveat)) => Some(format!("{} ({caveat})", tier.name)),
+            (None, None) => Some(tier.name.clone()),
+            _ => None,
+        });
+        let lacking = tiers(|tier| tier.lacking.as_ref().map(|why| format!("; no {}: {why}", tier.name)));
+        wrapped(f, "  tiers", &(there.join(", ") + &lacking.concat()))?;
         let caches: Vec<String> = cpu.caches.iter().map(cache).collect();
         wrapped(f, "  caches", &if caches.is_empty() { "unknown".into() } else { caches.join(", ") })?;
         let smt = match cpu.smt {
@@ -120,11 +128,16 @@ impl fmt::Display for Doctor {
             (None, 0) => String::new(),
             (None, n) => format!("; {n} modules, {} GiB in all", memory.dimms_gib.iter().sum::<f64>()),
         };
+        let huge = match memory.huge_pages {
+            Some(true) => "operands on huge pages",
+            Some(false) => "no huge pages",
+            None => "huge pages unknown",
+        };
         let bytes = |value: Option<u64>| value.map_or_else(|| "unknown".into(), size);
         wrapped(
             f,
             "  memory",
-            &format!("{}, {} free{dimms}", bytes(memory.total_bytes), bytes(memory.available_bytes)),
+            &format!("{}, {} free, {huge}{dimms}", bytes(memory.total_bytes), bytes(memory.available_bytes)),
         )?;
         section(f, "Energy sensors", &self.sensors)?;
         if !self.agreements.is_empty() {

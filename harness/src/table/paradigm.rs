@@ -149,6 +149,13 @@ type Key = (KernelSpec, String);
 /// Rows by version, with its rank.
 type Versions<'a> = BTreeMap<(usize, String), Vec<&'a Row>>;
 
+/// Rows of the fewest threads of each device: those that table 3.15 compares code versions with.
+pub fn sequential(rows: &[Row]) -> Vec<Row> {
+    let kernels = || rows.iter().filter(|row| row.threads > 0 && row.spec.kernel != Kernel::Idle);
+    let fewest = |row: &Row| kernels().filter(|r| r.device == row.device).map(|r| r.threads).min();
+    rows.iter().filter(|r| r.spec.kernel == Kernel::Idle || Some(r.threads) == fewest(r)).cloned().collect()
+}
+
 /// The tables of `rows` at the settings as found, one a device.
 ///
 /// # Errors
@@ -245,6 +252,7 @@ impl ParadigmTable {
             let (gain, half) = mean.gain_over(base);
             half.map_or_else(|| format!("{gain:.2}"), |half| with_half_width(gain, Some(half.max(0.005))))
         };
+        let unknown = || "unknown".to_owned();
         let mut rows = Vec::new();
         for workload in &self.workloads {
             let mut heading = vec![String::new(); columns.len()];
@@ -258,10 +266,10 @@ impl ParadigmTable {
                 for domain in &domains {
                     let (mine, first) = (line.energies.get(domain), base.energies.get(domain));
                     let parts: [fn(&DomainEnergy) -> Option<&Mean>; 2] = [|e| Some(&e.total), |e| e.app.as_ref()];
-                    let values = parts.map(|part| mine.and_then(part).map(|m| scaled(m, joule)).unwrap_or_default());
+                    let values = parts.map(|part| mine.and_then(part).map_or_else(unknown, |m| scaled(m, joule)));
                     let gains = parts.map(|part| {
                         let both = mine.and_then(part).zip(first.and_then(part));
-                        both.map(|(mine, first)| gain(mine, first)).unwrap_or_default()
+                        both.map_or_else(|| "-".to_owned(), |(mine, first)| gain(mine, first))
                     });
                     cells.extend(values);
                     cells.extend(gains);
@@ -286,8 +294,15 @@ impl ParadigmTable {
                 .to_owned(),
         ];
         let lines: Vec<&Line> = self.workloads.iter().flat_map(|w| &w.lines).collect();
+        if lines.iter().any(|line| line.version == "scalar") {
+            notes.push(
+                "scalar is compiled code whose vectorisers are off; the thesis compiled its own with gcc -O0, so that its \
+                 accelerations are larger for the same machine and do not compare."
+                    .into(),
+            );
+        }
         if lines.iter().any(|line| !line.energies.contains_key(&Domain::Package)) {
-            notes.push("Empty energies are absent: no sensor gave them (`ergometer doctor` says why).".into());
+            notes.push("Energies are unknown where no sensor gave them (`ergometer doctor` says why).".into());
         }
         if lines.iter().any(|line| line.energies.values().any(|e| e.app.is_none())) {
             notes.push(

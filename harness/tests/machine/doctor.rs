@@ -18,6 +18,13 @@ fn a_server_is_described() {
     assert_eq!(doctor.cpu.model.as_deref(), Some("Intel(R) Xeon(R) CPU E5-2698 v4 @ 2.20GHz"));
     assert_eq!((doctor.cpu.sockets, doctor.cpu.cores, doctor.cpu.threads), (Some(2), Some(4), Some(4)));
     assert_eq!(doctor.cpu.isa, ["sse2", "avx", "fma", "avx2"]);
+    let lacking = |name: &str| doctor.cpu.tiers.iter().find(|tier| tier.name == name).unwrap().lacking.clone();
+    assert_eq!((doctor.cpu.tiers.len(), lacking("scalar")), (4, None));
+    if cfg!(target_arch = "x86_64") {
+        assert_eq!((lacking("sse"), lacking("avx2")), (None, None));
+        assert!(lacking("avx512").unwrap().contains("lacks avx512f"));
+    }
+    assert!(doctor.to_string().contains("no avx512: "));
     assert_eq!(doctor.cpu.governor.as_deref(), Some("schedutil"));
     assert_eq!(doctor.cpu.microcode.as_deref(), Some("0xb000040"));
     assert_eq!((doctor.virtual_machine, doctor.memory.total_bytes), (false, Some(1_024_000_000)));

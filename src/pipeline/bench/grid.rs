@@ -77,7 +77,7 @@ impl Line<'_> {
             interval(row.time.scaled(1e6)),
             significant(row.gflops().value(), 3),
             row.gbytes_per_s().map_or_else(|| "-".into(), |rate| significant(rate.value(), 3)),
-            share.map_or_else(|| "-".into(), |percent| format!("{percent:.0} %")),
+            share.map_or_else(|| "-".into(), |percent| format!("{} %", significant(percent, 2))),
             energy(&row.energy),
         ];
         if counted {

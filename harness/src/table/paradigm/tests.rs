@@ -121,17 +121,17 @@ fn the_layout_is_that_of_table_3_15() {
 }
 
 #[test]
-fn absent_energies_are_empty_with_a_reason_and_virtual_ones_are_labelled() {
+fn absent_energies_read_unknown_with_a_reason_and_virtual_ones_are_labelled() {
     let mut rows = intel("3.15", "3.3");
     rows.retain(|row| row.spec.kernel != Kernel::Idle);
     let no_idle = tables(&rows, Paradigm::Simd, Accept::default()).unwrap().remove(0).grid();
-    assert_eq!((no_idle.rows[1][4].as_str(), no_idle.rows[1][6].as_str()), ("", ""));
+    assert_eq!((no_idle.rows[1][4].as_str(), no_idle.rows[1][6].as_str()), ("unknown", "-"));
     assert!(no_idle.notes.iter().any(|note| note.contains("idle windows")));
     for row in &mut rows {
         (row.energy, row.component, row.provenance) = (None, Component::NONE, Provenance::Absent);
     }
     let timed = tables(&rows, Paradigm::Simd, Accept::default()).unwrap().remove(0).grid();
-    assert_eq!(timed.rows[1][3..], ["", "", "", ""].map(str::to_owned));
+    assert_eq!(timed.rows[1][3..], ["unknown", "unknown", "-", "-"].map(str::to_owned));
     assert!(timed.notes.iter().any(|note| note.contains("doctor")));
     let virtual_rows: Vec<Row> =
         intel("3.15", "3.3").into_iter().map(|row| Row { provenance: Provenance::Virtual, ..row }).collect();
@@ -151,4 +151,16 @@ fn gains_carry_the_scatter_of_both_lines() {
     assert!((gain - 2.2).abs() < 1e-12);
     assert!((half.unwrap() / (12.7062 * 0.1 / 1.1 * 2.2) - 1.0).abs() < 1e-4, "{half:?}");
     assert_eq!(mean(&[1.0]).gain_over(&mean(&[2.0])), (2.0, None));
+}
+
+#[test]
+fn code_versions_are_compared_on_the_fewest_threads() {
+    let mut rows = intel("3.15", "3.3");
+    let two: Vec<Row> =
+        rows.iter().filter(|r| r.spec.kernel != Kernel::Idle).map(|r| Row { threads: 2, ..r.clone() }).collect();
+    let (alone, idle) = (rows.len(), rows.iter().filter(|r| r.spec.kernel == Kernel::Idle).count());
+    rows.extend(two);
+    let kept = sequential(&rows);
+    assert_eq!((kept.len(), idle), (alone, 8));
+    assert!(kept.iter().all(|row| row.threads < 2));
 }
