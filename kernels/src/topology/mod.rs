@@ -3,6 +3,8 @@
 //! Only CPUs that are online *and* in the calling thread's affinity mask are listed, so that a container sees what it
 //! may use. Where the kernel does not tell (a sandbox without sysfs), a value is `None` and every CPU counts as a core.
 
+#[cfg(feature = "hwlocality")]
+mod hwloc;
 mod sysfs;
 
 use std::path::Path;
@@ -77,6 +79,15 @@ impl Topology {
     /// As [`Self::read`].
     pub fn detect() -> Result<Self, TopologyError> {
         Self::read(Path::new("/"))
+    }
+
+    /// This machine as hwloc 2 sees it: the same as [`Self::detect`], which reads sysfs itself, wherever both know it.
+    ///
+    /// # Errors
+    /// The library fails, or the affinity mask leaves no CPU.
+    #[cfg(feature = "hwlocality")]
+    pub fn from_hwloc() -> Result<Self, TopologyError> {
+        hwloc::read()
     }
 
     /// Reads `sys/devices/system/{cpu,node}` and `proc/self/status` under `root`.

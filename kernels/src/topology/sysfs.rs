@@ -28,6 +28,15 @@ pub enum TopologyError {
         /// What the system said.
         reason: String,
     },
+    /// The library hwloc failed.
+    #[cfg(feature = "hwlocality")]
+    #[error("hwloc could not tell {what} ({reason}): build without the feature `hwlocality` to read sysfs instead")]
+    Hwloc {
+        /// What was asked.
+        what: String,
+        /// What the library said.
+        reason: String,
+    },
     /// The affinity mask excludes every online CPU.
     #[error("the affinity mask {mask} leaves none of the online CPUs {online}: widen it, for example with taskset")]
     NothingUsable {

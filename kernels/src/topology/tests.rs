@@ -112,6 +112,23 @@ fn this_machine_can_be_read() {
     assert_eq!(t.placement().len(), t.cpus.len());
 }
 
+#[test]
+#[cfg(feature = "hwlocality")]
+fn hwloc_sees_what_sysfs_says() {
+    let (ours, mut theirs) = (Topology::detect().unwrap(), Topology::from_hwloc().unwrap());
+    // hwloc calls the whole memory a node where the kernel has none.
+    if ours.nodes().is_none() {
+        theirs.cpus.iter_mut().for_each(|cpu| cpu.node = None);
+    }
+    let by = |topology: &Topology| {
+        let mut caches = topology.caches.clone();
+        caches.sort_by_key(|c| (c.level, c.kind == CacheKind::Instruction, c.cpus.clone()));
+        caches
+    };
+    assert_eq!(by(&theirs), by(&ours));
+    assert_eq!((theirs.cpus, theirs.online), (ours.cpus, ours.online));
+}
+
 proptest! {
     #[test]
     fn lists_never_panic(text in "[-0-9, a]{0,20}") {
