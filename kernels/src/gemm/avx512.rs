@@ -1,15 +1,15 @@
-//! GEMM for AVX-512: tiles of 14 rows x 2 vectors; 28 sums, 2 vectors of B and 1 of A leave one of the 32 registers free.
+//! GEMM for AVX-512: tiles of 8 rows x 3 vectors; 24 sums, 3 vectors of B and 1 of A in 32 registers.
 
 use super::Operands;
 use super::block::{self, Micro, Scratch};
-use super::micro::{self, Tile};
+use super::micro::{self, Call, Tile};
 use crate::element::Element;
 use crate::simd::avx512::Avx512;
 
 /// Rows of a full tile.
-pub(super) const ROWS: usize = 14;
+pub(super) const ROWS: usize = 8;
 /// Vectors of a full tile.
-pub(super) const WIDTH: usize = 2;
+pub(super) const WIDTH: usize = 3;
 
 /// # Safety
 /// The CPU has AVX-512; the rest is the body's contract.
@@ -23,46 +23,21 @@ pub(super) unsafe fn run<T: Element>(o: &Operands<T>, scratch: &Scratch<T>, inde
 /// As [`micro::tile`].
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-unsafe fn tile<T: Element, const R: usize, const W: usize>(k: usize, a: *const T, b: *const T, t: &Tile<T>) {
+unsafe fn tile<T: Element, const R: usize, const W: usize, const PACKED: bool>(
+    k: usize,
+    a: *const T,
+    lda: usize,
+    b: *const T,
+    next: (*const T, usize),
+    t: &Tile<T>,
+) {
     // SAFETY: this function's contract is the tile's.
-    unsafe { micro::tile::<T::Vec<Avx512>, R, W>(k, a, b, t) }
+    unsafe { micro::tile::<T::Vec<Avx512>, R, W, PACKED>(k, a, lda, b, next, t) }
 }
 
 /// # Safety
-/// As [`micro::tile`], with `rows` from 1 to [`ROWS`] and `vectors` from 1 to [`WIDTH`].
-unsafe fn choose<T: Element>(rows: usize, vectors: usize, k: usize, a: *const T, b: *const T, t: &Tile<T>) {
+/// As [`micro::tile`], with 1 to [`ROWS`] rows and 1 to [`WIDTH`] vectors.
+unsafe fn choose<T: Element>(call: &Call<T>) {
     // SAFETY: `run` is entered only where the CPU has the tier; the rest is this function's contract.
-    unsafe {
-        match (rows, vectors) {
-            (14, 2) => tile::<T, 14, 2>(k, a, b, t),
-            (14, 1) => tile::<T, 14, 1>(k, a, b, t),
-            (13, 2) => tile::<T, 13, 2>(k, a, b, t),
-            (13, 1) => tile::<T, 13, 1>(k, a, b, t),
-            (12, 2) => tile::<T, 12, 2>(k, a, b, t),
-            (12, 1) => tile::<T, 12, 1>(k, a, b, t),
-            (11, 2) => tile::<T, 11, 2>(k, a, b, t),
-            (11, 1) => tile::<T, 11, 1>(k, a, b, t),
-            (10, 2) => tile::<T, 10, 2>(k, a, b, t),
-            (10, 1) => tile::<T, 10, 1>(k, a, b, t),
-            (9, 2) => tile::<T, 9, 2>(k, a, b, t),
-            (9, 1) => tile::<T, 9, 1>(k, a, b, t),
-            (8, 2) => tile::<T, 8, 2>(k, a, b, t),
-            (8, 1) => tile::<T, 8, 1>(k, a, b, t),
-            (7, 2) => tile::<T, 7, 2>(k, a, b, t),
-            (7, 1) => tile::<T, 7, 1>(k, a, b, t),
-            (6, 2) => tile::<T, 6, 2>(k, a, b, t),
-            (6, 1) => tile::<T, 6, 1>(k, a, b, t),
-            (5, 2) => tile::<T, 5, 2>(k, a, b, t),
-            (5, 1) => tile::<T, 5, 1>(k, a, b, t),
-            (4, 2) => tile::<T, 4, 2>(k, a, b, t),
-            (4, 1) => tile::<T, 4, 1>(k, a, b, t),
-            (3, 2) => tile::<T, 3, 2>(k, a, b, t),
-            (3, 1) => tile::<T, 3, 1>(k, a, b, t),
-            (2, 2) => tile::<T, 2, 2>(k, a, b, t),
-            (2, 1) => tile::<T, 2, 1>(k, a, b, t),
-            (1, 2) => tile::<T, 1, 2>(k, a, b, t),
-            (1, 1) => tile::<T, 1, 1>(k, a, b, t),
-            _ => unreachable!("tiles are at most ROWS x WIDTH"),
-        }
-    }
+    unsafe { micro::choose!(tile::<T>[1 2 3 4 5 6 7 8] x [1 2 3], call) }
 }

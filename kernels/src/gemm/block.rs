@@ -1,7 +1,7 @@
 //! The loops around the micro-kernel, and the memory that they pack into.
 
 use super::grid::{self, Block};
-use super::micro::Tile;
+use super::micro::{Call, Tile};
 use super::{Gemm, Operands, pack};
 use crate::element::{Element, Sealed};
 use crate::error::KernelError;
@@ -13,34 +13,53 @@ use crate::tier::Level;
 const RIGHT_BYTES: usize = 512 << 10;
 /// Bytes of packed A a worker: a share of L3.
 const LEFT_BYTES: usize = 2 << 20;
+/// Up to so many panels of B, A is read where it is.
+const NARROW: usize = 2;
+/// Up to so many panels of A, a block of B is half as large: it is packed as often as it is used, and the next one is
+/// brought into L2 meanwhile.
+const SHORT: usize = 8;
 
-/// Rows and vectors of a level's tile, and steps that are packed at once.
+/// How a product is cut: by its own extents alone, so that results don't depend on the threads.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
+    /// Rows and columns of a tile of C.
     pub(super) rows: usize,
     pub(super) width: usize,
+    /// Steps that are packed at once.
     pub(super) steps: usize,
+    /// Bytes of a packed block of B.
+    pub(super) right_bytes: usize,
+    /// False: A is read where it is.
+    pub(super) packs_left: bool,
 }
 
 impl Shape {
-    pub(super) fn of<T>(level: Level) -> Self {
+    pub(super) fn of<T>(level: Level, g: &Gemm<T>) -> Self {
         let per = |bytes: usize| bytes / size_of::<T>();
-        match level {
-            Level::Scalar => Self { rows: 1, width: usize::MAX, steps: 1 },
+        let (rows, vectors, lanes, steps) = match level {
+            Level::Scalar => return Self { rows: 1, width: usize::MAX, steps: 1, right_bytes: 0, packs_left: false },
             #[cfg(target_arch = "x86_64")]
-            Level::Sse => Self { rows: super::sse::ROWS, width: super::sse::WIDTH * per(16), steps: per(1024) },
+            Level::Sse => (super::sse::ROWS, super::sse::WIDTH, per(16), per(1024)),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => Self { rows: super::avx2::ROWS, width: super::avx2::WIDTH * per(32), steps: per(1024) },
+            Level::Avx2 => (super::avx2::ROWS, super::avx2::WIDTH, per(32), per(1024)),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => {
-                Self { rows: super::avx512::ROWS, width: super::avx512::WIDTH * per(64), steps: per(1024) }
-            }
+            Level::Avx512 => (super::avx512::ROWS, super::avx512::WIDTH, per(64), per(2048)),
+        };
+        let width = vectors * lanes;
+        if g.n > NARROW * width {
+            let right_bytes = if g.m > SHORT * rows { RIGHT_BYTES } else { RIGHT_BYTES / 2 };
+            return Self { rows, width, steps, right_bytes, packs_left: true };
         }
+        // An element of A meets too few of B to pay for its copy. Equal panels; all steps of B that L2 takes at once,
+        // so that rows of A are read from end to end.
+        let width = g.n.div_ceil(lanes).div_ceil(g.n.div_ceil(width).max(1)).max(1) * lanes;
+        let steps = steps.max(per(RIGHT_BYTES) / g.n.next_multiple_of(width).max(1));
+        Self { rows, width, steps, right_bytes: RIGHT_BYTES, packs_left: false }
     }
 
     /// Columns of a packed block of B.
     fn columns<T>(&self) -> usize {
-        (RIGHT_BYTES / size_of::<T>() / self.steps / self.width * self.width).max(self.width)
+        (self.right_bytes / size_of::<T>() / self.steps / self.width * self.width).max(self.width)
     }
 
     /// Rows of packed A.
@@ -62,14 +81,14 @@ pub(crate) struct Scratch<T: Element> {
 impl<T: Element> Scratch<T> {
     /// For `workers` workers at `level`.
     pub(crate) fn new(level: Level, g: &Gemm<T>, workers: usize) -> Result<Self, KernelError> {
-        let shape = Shape::of::<T>(level);
+        let shape = Shape::of(level, g);
         let (grid, left, right) = if level == Level::Scalar {
             ((workers, 1), 0, 0)
         } else {
             let steps = g.k.min(shape.steps);
             let rows = g.m.min(shape.height::<T>()).next_multiple_of(shape.rows);
             let columns = g.n.min(shape.columns::<T>()).next_multiple_of(shape.width);
-            (grid::shape(g.m, g.n, workers), rows * steps, columns * steps)
+            (grid::shape(g.m, g.n, workers), if shape.packs_left { rows * steps } else { 0 }, columns * steps)
         };
         // Each worker's part starts on a page, so that first touch by the worker places it.
         let line = 4096 / size_of::<T>();
@@ -100,8 +119,8 @@ impl<T: Element> Scratch<T> {
     }
 }
 
-/// Runs a tile of so many rows and vectors: the tier's micro-kernels.
-pub(super) type Micro<T> = unsafe fn(rows: usize, vectors: usize, k: usize, a: *const T, b: *const T, tile: &Tile<T>);
+/// Runs a tile: the tier's micro-kernels.
+pub(super) type Micro<T> = unsafe fn(&Call<T>);
 
 /// One worker's block: `micro` around packed panels.
 ///
@@ -126,35 +145,41 @@ pub(super) unsafe fn body<V: Vector>(
         let panel = |i: usize| rows * i / panels;
         for p0 in (0..g.k).step_by(shape.steps) {
             let k = shape.steps.min(g.k - p0);
-            for i in 0..panels {
-                let (from, to) = (panel(i), panel(i + 1));
-                // SAFETY: the panel's rows and steps are in A; `left` has room for `rows * k`.
-                unsafe {
-                    pack::left(o.a.0.add((i0 + from) * g.lda + p0), g.lda, to - from, k, left.add(from * k));
+            // SAFETY: row and step are in A.
+            let a = |i: usize| unsafe { o.a.0.add((i0 + panel(i)) * g.lda + p0) };
+            if shape.packs_left {
+                for i in 0..panels {
+                    let (from, to) = (panel(i), panel(i + 1));
+                    // SAFETY: the panel's rows and steps are in A; `left` has room for `rows * k`.
+                    unsafe { pack::left::<V>(a(i), g.lda, to - from, k, left.add(from * k)) };
                 }
             }
             for j0 in block.columns.clone().step_by(wide) {
                 let columns = wide.min(block.columns.end - j0);
-                for j in (0..columns).step_by(shape.width) {
-                    let (take, width) = panel_width::<V>(columns - j, shape.width);
-                    // SAFETY: the panel's steps and columns are in B; `right` has room for the block.
-                    unsafe {
-                        pack::right::<V>(o.b.0.add(p0 * g.ldb + j0 + j), g.ldb, take, width, k, right.add(j * k))
-                    };
-                }
+                // SAFETY: the block's steps and columns are in B; `right` has room for them.
+                unsafe { pack::right::<V>(o.b.0.add(p0 * g.ldb + j0), g.ldb, columns, shape.width, k, right) };
+                let mut following = following::<V>(o, &block, (p0, j0), (shape.steps, wide));
                 let first = p0 == 0;
                 let beta = if first { g.beta } else { <V::Elem as Sealed>::ONE };
                 let reads = !first || g.beta != <V::Elem as Sealed>::ZERO;
                 for i in 0..panels {
                     let (from, to) = (panel(i), panel(i + 1));
                     for j in (0..columns).step_by(shape.width) {
-                        let (take, width) = panel_width::<V>(columns - j, shape.width);
-                        // SAFETY: the tile lies in this worker's block of C; both panels were packed above with these
-                        // extents.
+                        let take = (columns - j).min(shape.width);
+                        // SAFETY: the tile lies in this worker's block of C; both panels have these extents.
                         unsafe {
                             let c = o.c.add((i0 + from) * g.ldc + j0 + j);
-                            let tile = Tile { c, ldc: g.ldc, columns: take, alpha: g.alpha, beta, reads };
-                            micro(to - from, width / V::LANES, k, left.add(from * k), right.add(j * k), &tile);
+                            micro(&Call {
+                                rows: to - from,
+                                vectors: take.div_ceil(V::LANES),
+                                k,
+                                packed: shape.packs_left,
+                                a: if shape.packs_left { left.add(from * k) } else { a(i) },
+                                lda: g.lda,
+                                b: right.add(j * k),
+                                next: following.next().unwrap_or((o.b.0, 0)),
+                                tile: Tile { c, ldc: g.ldc, columns: take, alpha: g.alpha, beta, reads },
+                            });
                         }
                     }
                 }
@@ -163,8 +188,18 @@ pub(super) unsafe fn body<V: Vector>(
     }
 }
 
-/// Columns taken and packed width of the next panel of B: a rest that fits one vector is packed one vector wide.
-fn panel_width<V: Vector>(left: usize, width: usize) -> (usize, usize) {
-    let take = left.min(width);
-    (take, take.next_multiple_of(V::LANES))
+/// The columns of lines of the block of B that is packed after the one at step and column `at`, in a worker's `block`
+/// of C, with blocks of `size` steps and columns; none behind the last.
+#[inline(always)]
+fn following<V: Vector>(
+    o: &Operands<V::Elem>,
+    block: &Block,
+    (p0, j0): (usize, usize),
+    (steps, wide): (usize, usize),
+) -> impl Iterator<Item = (*const V::Elem, usize)> {
+    let beside = j0 + wide < block.columns.end;
+    let (p, j) = if beside { (p0, j0 + wide) } else { (p0 + steps, block.columns.start) };
+    let end = if p < o.g.k { block.columns.end.min(j + wide) } else { j };
+    let start = o.b.0.wrapping_add(p * o.g.ldb);
+    (j..end).step_by(64 / size_of::<V::Elem>()).map(move |j| (start.wrapping_add(j), o.g.ldb))
 }

@@ -2,6 +2,22 @@
 
 use crate::simd::Vector;
 
+/// One tile's work: what the constants of a micro-kernel are chosen by, and its arguments.
+pub(super) struct Call<T> {
+    pub(super) rows: usize,
+    pub(super) vectors: usize,
+    pub(super) k: usize,
+    /// Packed, or in place with rows `lda` apart.
+    pub(super) packed: bool,
+    pub(super) a: *const T,
+    pub(super) lda: usize,
+    pub(super) b: *const T,
+    /// A column of lines, `stride` elements apart, that will be packed next: one is asked for at each step. Only an
+    /// address; never read.
+    pub(super) next: (*const T, usize),
+    pub(super) tile: Tile<T>,
+}
+
 /// Where a tile of C is, and what happens to it.
 #[derive(Clone, Copy)]
 pub(super) struct Tile<T> {
@@ -26,42 +42,60 @@ macro_rules! rows {
     };
 }
 
-/// `C = alpha (packed A)(packed B) + beta C` for `R` rows and `W` vectors, over `k` steps.
+/// Steps before the end at which the tile of C is asked for: longer than a load from L3 takes.
+const WARNING: usize = 24;
+
+/// Elements of a row of A that is read in place between a step and the one that is asked for.
+const AHEAD: usize = 64;
+
+/// `C = alpha A (packed B) + beta C` for `R` rows and `W` vectors, over `k` steps.
 ///
-/// `R` is at most 16.
+/// `R` is at most 16. A is packed (`lda` says nothing), or read where it is, with rows `lda` apart.
 ///
 /// # Safety
-/// The CPU has the vector's tier; `a` has `k R` elements, `b` has `k W LANES`, the tile's rows lie in C.
+/// The CPU has the vector's tier; `a` has `k R` elements, or `R` rows of `k`; `b` has `k W LANES`; the tile's rows lie
+/// in C.
 #[inline(always)]
 #[expect(clippy::needless_range_loop, reason = "the rows of the tile and of A and C go together")]
-pub(super) unsafe fn tile<V: Vector, const R: usize, const W: usize>(
+pub(super) unsafe fn tile<V: Vector, const R: usize, const W: usize, const PACKED: bool>(
     k: usize,
     mut a: *const V::Elem,
+    lda: usize,
     mut b: *const V::Elem,
+    (mut next, stride): (*const V::Elem, usize),
     t: &Tile<V::Elem>,
 ) {
     // SAFETY: by this function's contract; `a` and `b` advance by one step `k` times.
     unsafe {
-        for i in 0..R {
-            V::prefetch(t.c.wrapping_add(i * t.ldc));
-            if W > 1 {
-                V::prefetch(t.c.wrapping_add(i * t.ldc + (W - 1) * V::LANES));
-            }
-        }
         let zero = V::splat(<V::Elem as crate::element::Sealed>::ZERO);
         let mut sums = [[zero; W]; R];
-        for _ in 0..k {
+        for left in (0..k).rev() {
+            // Asked for at the start, the tile of C would be gone from L1 by the time it is needed.
+            if left == WARNING.min(k - 1) {
+                for i in 0..R {
+                    for j in 0..W {
+                        V::prefetch(t.c.wrapping_add(i * t.ldc + j * V::LANES));
+                    }
+                }
+            }
+            if PACKED {
+                V::prefetch(next);
+                next = next.wrapping_add(stride);
+            } else {
+                // A row's next lines, one row a step.
+                V::prefetch(a.wrapping_add(left % R * lda + AHEAD));
+            }
             let mut right = [zero; W];
             for (j, right) in right.iter_mut().enumerate() {
                 *right = V::load(b.add(j * V::LANES));
             }
             rows!(i in R {
-                let left = V::splat(*a.add(i));
+                let left = V::splat(*a.add(if PACKED { i } else { i * lda }));
                 for j in 0..W {
                     sums[i][j] = left.mul_add(right[j], sums[i][j]);
                 }
             });
-            a = a.add(R);
+            a = a.add(if PACKED { R } else { 1 });
             b = b.add(W * V::LANES);
         }
         let (alpha, beta) = (V::splat(t.alpha), V::splat(t.beta));
@@ -81,3 +115,21 @@ pub(super) unsafe fn tile<V: Vector, const R: usize, const W: usize>(
         });
     }
 }
+
+/// Calls `$tile` with rows, vectors and "A is packed" as constants: a tier's choice among its micro-kernels.
+macro_rules! choose {
+    ($tile:ident::<$t:ident>[$($r:literal)*] x $w:tt, $call:ident) => {
+        match $call.rows {
+            $($r => micro::choose!(@ $tile $t $r $w $call),)*
+            _ => unreachable!("a tile has at most so many rows"),
+        }
+    };
+    (@ $tile:ident $t:ident $r:literal [$($w:literal)*] $call:ident) => {
+        match ($call.vectors, $call.packed) {
+            $(($w, true) => $tile::<$t, $r, $w, true>($call.k, $call.a, $call.lda, $call.b, $call.next, &$call.tile),
+            ($w, false) => $tile::<$t, $r, $w, false>($call.k, $call.a, $call.lda, $call.b, $call.next, &$call.tile),)*
+            _ => unreachable!("a tile has at most so many vectors"),
+        }
+    };
+}
+pub(super) use choose;

@@ -2,7 +2,7 @@
 
 use super::Operands;
 use super::block::{self, Micro, Scratch};
-use super::micro::{self, Tile};
+use super::micro::{self, Call, Tile};
 use crate::element::Element;
 use crate::simd::sse::Sse;
 
@@ -23,30 +23,21 @@ pub(super) unsafe fn run<T: Element>(o: &Operands<T>, scratch: &Scratch<T>, inde
 /// As [`micro::tile`].
 #[inline(never)]
 #[target_feature(enable = "sse2")]
-unsafe fn tile<T: Element, const R: usize, const W: usize>(k: usize, a: *const T, b: *const T, t: &Tile<T>) {
+unsafe fn tile<T: Element, const R: usize, const W: usize, const PACKED: bool>(
+    k: usize,
+    a: *const T,
+    lda: usize,
+    b: *const T,
+    next: (*const T, usize),
+    t: &Tile<T>,
+) {
     // SAFETY: this function's contract is the tile's.
-    unsafe { micro::tile::<T::Vec<Sse>, R, W>(k, a, b, t) }
+    unsafe { micro::tile::<T::Vec<Sse>, R, W, PACKED>(k, a, lda, b, next, t) }
 }
 
 /// # Safety
-/// As [`micro::tile`], with `rows` from 1 to [`ROWS`] and `vectors` from 1 to [`WIDTH`].
-unsafe fn choose<T: Element>(rows: usize, vectors: usize, k: usize, a: *const T, b: *const T, t: &Tile<T>) {
+/// As [`micro::tile`], with 1 to [`ROWS`] rows and 1 to [`WIDTH`] vectors.
+unsafe fn choose<T: Element>(call: &Call<T>) {
     // SAFETY: `run` is entered only where the CPU has the tier; the rest is this function's contract.
-    unsafe {
-        match (rows, vectors) {
-            (6, 2) => tile::<T, 6, 2>(k, a, b, t),
-            (6, 1) => tile::<T, 6, 1>(k, a, b, t),
-            (5, 2) => tile::<T, 5, 2>(k, a, b, t),
-            (5, 1) => tile::<T, 5, 1>(k, a, b, t),
-            (4, 2) => tile::<T, 4, 2>(k, a, b, t),
-            (4, 1) => tile::<T, 4, 1>(k, a, b, t),
-            (3, 2) => tile::<T, 3, 2>(k, a, b, t),
-            (3, 1) => tile::<T, 3, 1>(k, a, b, t),
-            (2, 2) => tile::<T, 2, 2>(k, a, b, t),
-            (2, 1) => tile::<T, 2, 1>(k, a, b, t),
-            (1, 2) => tile::<T, 1, 2>(k, a, b, t),
-            (1, 1) => tile::<T, 1, 1>(k, a, b, t),
-            _ => unreachable!("tiles are at most ROWS x WIDTH"),
-        }
-    }
+    unsafe { micro::choose!(tile::<T>[1 2 3 4 5 6] x [1 2], call) }
 }

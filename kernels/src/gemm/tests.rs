@@ -43,7 +43,10 @@ proptest! {
         alpha in prop_oneof![Just(0.0), Just(1.0), -2.0f64..2.0],
         beta in prop_oneof![Just(0.0), Just(1.0), -2.0f64..2.0],
         offset in 0usize..4,
+        // Narrow products are read in place, wide ones are packed.
+        wide in prop_oneof![Just(0usize), Just(100), Just(200)],
     ) {
+        let n = n + wide;
         // A leading dimension of 0 belongs to a matrix without columns; the oracle divides by it.
         let lead = |columns: usize, padding: usize| (columns + padding).max(1);
         let (lda, ldb, ldc) = (lead(k, pa), lead(n, pb), lead(n, pc));
@@ -54,9 +57,17 @@ proptest! {
 
 #[test]
 fn larger_than_one_packed_block() {
-    check::<f32>(&plain(31, 37, 600), 0);
-    check::<f64>(&Gemm { beta: 0.5, alpha: -1.0, ..plain(17, 19, 300) }, 1);
+    // Several stretches of steps; several blocks of columns; more rows than are packed at once.
+    check::<f32>(&plain(31, 137, 600), 0);
+    check::<f64>(&Gemm { beta: 0.5, alpha: -1.0, ..plain(17, 119, 300) }, 1);
     check::<f32>(&plain(3, 1100, 20), 0);
+    check::<f64>(&Gemm { beta: -1.0, ..plain(1100, 70, 260) }, 0);
+}
+
+#[test]
+fn narrow_products_longer_than_one_stretch_of_steps() {
+    check::<f32>(&Gemm { lda: 1405, ..plain(10, 90, 1400) }, 0);
+    check::<f64>(&Gemm { beta: 0.5, alpha: -1.0, ..plain(9, 33, 1400) }, 1);
 }
 
 #[test]

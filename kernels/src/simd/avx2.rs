@@ -1,6 +1,6 @@
 //! AVX2 with FMA: eight f32 or four f64.
 
-use super::{Isa, PhiloxLanes, Vector};
+use super::{Isa, PhiloxLanes, Vector, transpose};
 use std::arch::x86_64::*;
 
 /// AVX2 and FMA.
@@ -38,7 +38,7 @@ unsafe fn mask64(n: usize) -> __m256i {
 
 macro_rules! avx2 {
     ($vector:ident, $elem:ty, $lanes:literal, $mask:ident, $set1:ident, $load:ident, $maskload:ident, $store:ident,
-     $maskstore:ident, $stream:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident) => {
+     $maskstore:ident, $stream:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident, $square:literal, $transpose:ident) => {
         impl Vector for $vector {
             type Elem = $elem;
             const LANES: usize = $lanes;
@@ -140,6 +140,12 @@ macro_rules! avx2 {
                 // SAFETY: AVX2 and FMA are there by the trait's contract; a prefetch never faults.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
             }
+            const SQUARE: usize = $square;
+            #[inline(always)]
+            unsafe fn transpose(from: *const $elem, ldf: usize, to: *mut $elem, ldt: usize) {
+                // SAFETY: the tier is there by the trait's contract; both squares are the caller's to guarantee.
+                unsafe { transpose::$transpose(from, ldf, to, ldt) }
+            }
         }
     };
 }
@@ -157,7 +163,9 @@ avx2!(
     _mm256_add_ps,
     _mm256_mul_ps,
     _mm256_fmadd_ps,
-    _mm256_sqrt_ps
+    _mm256_sqrt_ps,
+    4,
+    four_f32
 );
 avx2!(
     F64x4,
@@ -173,7 +181,9 @@ avx2!(
     _mm256_add_pd,
     _mm256_mul_pd,
     _mm256_fmadd_pd,
-    _mm256_sqrt_pd
+    _mm256_sqrt_pd,
+    4,
+    four_f64
 );
 
 impl F32x8 {

@@ -1,6 +1,6 @@
 //! AVX-512 F, VL, DQ, BW: sixteen f32 or eight f64, with masks.
 
-use super::{Isa, PhiloxLanes, Vector};
+use super::{Isa, PhiloxLanes, Vector, transpose};
 use std::arch::x86_64::*;
 
 /// AVX-512.
@@ -27,7 +27,7 @@ fn first(n: usize) -> u32 {
 
 macro_rules! avx512 {
     ($vector:ident, $elem:ty, $lanes:literal, $mask:ty, $set1:ident, $load:ident, $maskload:ident, $store:ident,
-     $maskstore:ident, $stream:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident) => {
+     $maskstore:ident, $stream:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident, $square:literal, $transpose:ident) => {
         impl Vector for $vector {
             type Elem = $elem;
             const LANES: usize = $lanes;
@@ -129,6 +129,12 @@ macro_rules! avx512 {
                 // SAFETY: AVX-512 is there by the trait's contract; a prefetch never faults.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
             }
+            const SQUARE: usize = $square;
+            #[inline(always)]
+            unsafe fn transpose(from: *const $elem, ldf: usize, to: *mut $elem, ldt: usize) {
+                // SAFETY: the tier is there by the trait's contract; both squares are the caller's to guarantee.
+                unsafe { transpose::$transpose(from, ldf, to, ldt) }
+            }
         }
     };
 }
@@ -146,7 +152,9 @@ avx512!(
     _mm512_add_ps,
     _mm512_mul_ps,
     _mm512_fmadd_ps,
-    _mm512_sqrt_ps
+    _mm512_sqrt_ps,
+    8,
+    eight_f32
 );
 avx512!(
     F64x8,
@@ -162,7 +170,9 @@ avx512!(
     _mm512_add_pd,
     _mm512_mul_pd,
     _mm512_fmadd_pd,
-    _mm512_sqrt_pd
+    _mm512_sqrt_pd,
+    4,
+    four_f64
 );
 
 impl F32x16 {

@@ -11,6 +11,8 @@ pub(crate) mod avx2;
 pub(crate) mod avx512;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod sse;
+#[cfg(target_arch = "x86_64")]
+mod transpose;
 
 use crate::element::Element;
 
@@ -56,6 +58,10 @@ pub trait Vector: Copy {
     unsafe fn equal_of_eight(p: *const u32) -> usize;
     /// Brings the line at `p` closer; never faults.
     unsafe fn prefetch(p: *const Self::Elem);
+    /// Rows and columns of the square that [`Self::transpose`] turns over.
+    const SQUARE: usize;
+    /// `to[q * ldt + r] = from[r * ldf + q]` for `r` and `q` below [`Self::SQUARE`].
+    unsafe fn transpose(from: *const Self::Elem, ldf: usize, to: *mut Self::Elem, ldt: usize);
 }
 
 /// 64-bit lanes, each with one Philox block's 32-bit word in its low half. The high half may hold anything.

@@ -1,6 +1,6 @@
 //! SSE2: four f32 or two f64.
 
-use super::{Isa, PhiloxLanes, Vector};
+use super::{Isa, PhiloxLanes, Vector, transpose};
 use std::arch::x86_64::*;
 
 /// The baseline of x86-64.
@@ -21,7 +21,7 @@ pub(crate) struct Blocks2(__m128i);
 
 macro_rules! sse {
     ($vector:ident, $elem:ty, $lanes:literal, $set1:ident, $load:ident, $store:ident, $stream:ident, $add:ident,
-     $mul:ident, $sqrt:ident) => {
+     $mul:ident, $sqrt:ident, $square:literal, $transpose:ident) => {
         impl Vector for $vector {
             type Elem = $elem;
             const LANES: usize = $lanes;
@@ -142,11 +142,43 @@ macro_rules! sse {
                 // SAFETY: SSE2 is part of x86-64; a prefetch never faults.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
             }
+            const SQUARE: usize = $square;
+            #[inline(always)]
+            unsafe fn transpose(from: *const $elem, ldf: usize, to: *mut $elem, ldt: usize) {
+                // SAFETY: the tier is there by the trait's contract; both squares are the caller's to guarantee.
+                unsafe { transpose::$transpose(from, ldf, to, ldt) }
+            }
         }
     };
 }
-sse!(F32x4, f32, 4, _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps, _mm_stream_ps, _mm_add_ps, _mm_mul_ps, _mm_sqrt_ps);
-sse!(F64x2, f64, 2, _mm_set1_pd, _mm_loadu_pd, _mm_storeu_pd, _mm_stream_pd, _mm_add_pd, _mm_mul_pd, _mm_sqrt_pd);
+sse!(
+    F32x4,
+    f32,
+    4,
+    _mm_set1_ps,
+    _mm_loadu_ps,
+    _mm_storeu_ps,
+    _mm_stream_ps,
+    _mm_add_ps,
+    _mm_mul_ps,
+    _mm_sqrt_ps,
+    4,
+    four_f32
+);
+sse!(
+    F64x2,
+    f64,
+    2,
+    _mm_set1_pd,
+    _mm_loadu_pd,
+    _mm_storeu_pd,
+    _mm_stream_pd,
+    _mm_add_pd,
+    _mm_mul_pd,
+    _mm_sqrt_pd,
+    2,
+    two_f64
+);
 
 impl F32x4 {
     #[inline(always)]
