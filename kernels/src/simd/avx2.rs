@@ -38,7 +38,7 @@ unsafe fn mask64(n: usize) -> __m256i {
 
 macro_rules! avx2 {
     ($vector:ident, $elem:ty, $lanes:literal, $mask:ident, $set1:ident, $load:ident, $maskload:ident, $store:ident,
-     $maskstore:ident, $stream:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident, $square:literal, $transpose:ident) => {
+     $maskstore:ident, $stream:ident, $stream_one:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident, $square:literal, $transpose:ident) => {
         impl Vector for $vector {
             type Elem = $elem;
             const LANES: usize = $lanes;
@@ -72,10 +72,20 @@ macro_rules! avx2 {
                 unsafe { $maskstore(p, $mask(n), self.0) }
             }
             #[inline(always)]
+            unsafe fn shifted<const K: i32>(self, _next: Self, p: *const $elem, n: usize) -> Self {
+                // SAFETY: the caller has `n` elements at `p`, and the tier by the trait's contract.
+                unsafe { if n == Self::LANES { Self::load(p) } else { Self::load_first(p, n) } }
+            }
+            #[inline(always)]
             unsafe fn stream(self, p: *mut $elem) {
                 // SAFETY: AVX2 and FMA are there by the trait's contract; `p` is valid for all lanes and aligned to
                 // the vector by the caller.
                 unsafe { $stream(p, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn stream_one(x: $elem, p: *mut $elem) {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; `p` is valid for one element by the caller.
+                unsafe { $stream_one(p.cast(), x.to_bits().cast_signed()) }
             }
             #[inline(always)]
             unsafe fn fence() {
@@ -140,6 +150,11 @@ macro_rules! avx2 {
                 // SAFETY: AVX2 and FMA are there by the trait's contract; a prefetch never faults.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
             }
+            #[inline(always)]
+            unsafe fn prefetch_far(p: *const $elem) {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; a prefetch never faults.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+            }
             const SQUARE: usize = $square;
             #[inline(always)]
             unsafe fn transpose(from: *const $elem, ldf: usize, to: *mut $elem, ldt: usize) {
@@ -160,6 +175,7 @@ avx2!(
     _mm256_storeu_ps,
     _mm256_maskstore_ps,
     _mm256_stream_ps,
+    _mm_stream_si32,
     _mm256_add_ps,
     _mm256_mul_ps,
     _mm256_fmadd_ps,
@@ -178,6 +194,7 @@ avx2!(
     _mm256_storeu_pd,
     _mm256_maskstore_pd,
     _mm256_stream_pd,
+    _mm_stream_si64,
     _mm256_add_pd,
     _mm256_mul_pd,
     _mm256_fmadd_pd,

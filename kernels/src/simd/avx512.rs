@@ -27,7 +27,7 @@ fn first(n: usize) -> u32 {
 
 macro_rules! avx512 {
     ($vector:ident, $elem:ty, $lanes:literal, $mask:ty, $set1:ident, $load:ident, $maskload:ident, $store:ident,
-     $maskstore:ident, $stream:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident, $square:literal, $transpose:ident) => {
+     $maskstore:ident, $stream:ident, $stream_one:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident, $square:literal, $transpose:ident) => {
         impl Vector for $vector {
             type Elem = $elem;
             const LANES: usize = $lanes;
@@ -61,10 +61,20 @@ macro_rules! avx512 {
                 unsafe { $maskstore(p, first(n) as $mask, self.0) }
             }
             #[inline(always)]
+            unsafe fn shifted<const K: i32>(self, next: Self, _p: *const $elem, _n: usize) -> Self {
+                // SAFETY: `shift` needs what this method needs: the tier.
+                unsafe { Self::shift::<K>(self, next) }
+            }
+            #[inline(always)]
             unsafe fn stream(self, p: *mut $elem) {
                 // SAFETY: AVX-512 is there by the trait's contract; `p` is valid for all lanes and aligned to the
                 // vector by the caller.
                 unsafe { $stream(p, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn stream_one(x: $elem, p: *mut $elem) {
+                // SAFETY: AVX-512 is there by the trait's contract; `p` is valid for one element by the caller.
+                unsafe { $stream_one(p.cast(), x.to_bits().cast_signed()) }
             }
             #[inline(always)]
             unsafe fn fence() {
@@ -129,6 +139,11 @@ macro_rules! avx512 {
                 // SAFETY: AVX-512 is there by the trait's contract; a prefetch never faults.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
             }
+            #[inline(always)]
+            unsafe fn prefetch_far(p: *const $elem) {
+                // SAFETY: AVX-512 is there by the trait's contract; a prefetch never faults.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+            }
             const SQUARE: usize = $square;
             #[inline(always)]
             unsafe fn transpose(from: *const $elem, ldf: usize, to: *mut $elem, ldt: usize) {
@@ -149,6 +164,7 @@ avx512!(
     _mm512_storeu_ps,
     _mm512_mask_storeu_ps,
     _mm512_stream_ps,
+    _mm_stream_si32,
     _mm512_add_ps,
     _mm512_mul_ps,
     _mm512_fmadd_ps,
@@ -167,6 +183,7 @@ avx512!(
     _mm512_storeu_pd,
     _mm512_mask_storeu_pd,
     _mm512_stream_pd,
+    _mm_stream_si64,
     _mm512_add_pd,
     _mm512_mul_pd,
     _mm512_fmadd_pd,
@@ -176,6 +193,14 @@ avx512!(
 );
 
 impl F32x16 {
+    #[inline(always)]
+    unsafe fn shift<const K: i32>(low: Self, high: Self) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
+        unsafe {
+            let (low, high) = (_mm512_castps_si512(low.0), _mm512_castps_si512(high.0));
+            Self(_mm512_castsi512_ps(_mm512_alignr_epi32::<K>(high, low)))
+        }
+    }
     #[inline(always)]
     unsafe fn select(new: Self, old: Self, mask: u32) -> Self {
         // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
@@ -205,6 +230,14 @@ impl F32x16 {
 }
 
 impl F64x8 {
+    #[inline(always)]
+    unsafe fn shift<const K: i32>(low: Self, high: Self) -> Self {
+        // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
+        unsafe {
+            let (low, high) = (_mm512_castpd_si512(low.0), _mm512_castpd_si512(high.0));
+            Self(_mm512_castsi512_pd(_mm512_alignr_epi64::<K>(high, low)))
+        }
+    }
     #[inline(always)]
     unsafe fn select(new: Self, old: Self, mask: u32) -> Self {
         // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.

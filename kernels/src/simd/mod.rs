@@ -35,8 +35,13 @@ pub trait Vector: Copy {
     unsafe fn store(self, p: *mut Self::Elem);
     /// Stores the first `n <= LANES` lanes; memory beyond is not touched.
     unsafe fn store_first(self, p: *mut Self::Elem, n: usize);
+    /// Lanes `K ..` of `self` and then the first `K` of `next`: the first `n` of them, which is what lies at `p`. Tiers
+    /// load or shift, as is faster there. `K` is 1 or 2.
+    unsafe fn shifted<const K: i32>(self, next: Self, p: *const Self::Elem, n: usize) -> Self;
     /// Non-temporal store; `p` is aligned to the vector. Needs [`Self::fence`] before anyone else reads.
     unsafe fn stream(self, p: *mut Self::Elem);
+    /// Non-temporal store of one element: lines that are written in part then cost no read. As [`Self::stream`] otherwise.
+    unsafe fn stream_one(x: Self::Elem, p: *mut Self::Elem);
     unsafe fn fence();
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
@@ -58,6 +63,8 @@ pub trait Vector: Copy {
     unsafe fn equal_of_eight(p: *const u32) -> usize;
     /// Brings the line at `p` closer; never faults.
     unsafe fn prefetch(p: *const Self::Elem);
+    /// As [`Self::prefetch`], but not as close as the first level, whose few outstanding misses it leaves to others.
+    unsafe fn prefetch_far(p: *const Self::Elem);
     /// Rows and columns of the square that [`Self::transpose`] turns over.
     const SQUARE: usize;
     /// `to[q * ldt + r] = from[r * ldf + q]` for `r` and `q` below [`Self::SQUARE`].

@@ -20,7 +20,7 @@ pub(crate) struct F64x2(__m128d);
 pub(crate) struct Blocks2(__m128i);
 
 macro_rules! sse {
-    ($vector:ident, $elem:ty, $lanes:literal, $set1:ident, $load:ident, $store:ident, $stream:ident, $add:ident,
+    ($vector:ident, $elem:ty, $lanes:literal, $set1:ident, $load:ident, $store:ident, $stream:ident, $stream_one:ident, $add:ident,
      $mul:ident, $sqrt:ident, $square:literal, $transpose:ident) => {
         impl Vector for $vector {
             type Elem = $elem;
@@ -63,9 +63,19 @@ macro_rules! sse {
                 }
             }
             #[inline(always)]
+            unsafe fn shifted<const K: i32>(self, _next: Self, p: *const $elem, n: usize) -> Self {
+                // SAFETY: the caller has `n` elements at `p`, and the tier by the trait's contract.
+                unsafe { if n == Self::LANES { Self::load(p) } else { Self::load_first(p, n) } }
+            }
+            #[inline(always)]
             unsafe fn stream(self, p: *mut $elem) {
                 // SAFETY: SSE2 is part of x86-64; `p` is valid for all lanes and aligned to the vector by the caller.
                 unsafe { $stream(p, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn stream_one(x: $elem, p: *mut $elem) {
+                // SAFETY: SSE2 is part of x86-64; `p` is valid for one element by the caller.
+                unsafe { $stream_one(p.cast(), x.to_bits().cast_signed()) }
             }
             #[inline(always)]
             unsafe fn fence() {
@@ -142,6 +152,11 @@ macro_rules! sse {
                 // SAFETY: SSE2 is part of x86-64; a prefetch never faults.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
             }
+            #[inline(always)]
+            unsafe fn prefetch_far(p: *const $elem) {
+                // SAFETY: SSE2 is part of x86-64; a prefetch never faults.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+            }
             const SQUARE: usize = $square;
             #[inline(always)]
             unsafe fn transpose(from: *const $elem, ldf: usize, to: *mut $elem, ldt: usize) {
@@ -159,6 +174,7 @@ sse!(
     _mm_loadu_ps,
     _mm_storeu_ps,
     _mm_stream_ps,
+    _mm_stream_si32,
     _mm_add_ps,
     _mm_mul_ps,
     _mm_sqrt_ps,
@@ -173,6 +189,7 @@ sse!(
     _mm_loadu_pd,
     _mm_storeu_pd,
     _mm_stream_pd,
+    _mm_stream_si64,
     _mm_add_pd,
     _mm_mul_pd,
     _mm_sqrt_pd,
