@@ -6,7 +6,8 @@ use crate::contest::{Contest, Kind, Line};
 use crate::loops::Loops;
 use crate::memory::Huge;
 use ergometer_kernels::pool::Worker;
-use ergometer_kernels::{Pool, Topology, prepare};
+use ergometer_kernels::stencil::{Grid, stencil_sweeps};
+use ergometer_kernels::{Element, Pool, Topology, prepare};
 use ergometer_record::{Kernel, KernelSpec, Precision, Size};
 use std::ffi::c_int;
 use std::ops::Range;
@@ -37,7 +38,7 @@ pub(crate) fn run(field: &Field<'_>, lines: &mut Vec<Line>) -> Result<(), String
 }
 
 /// What the operands and the peers need of an element.
-trait Real: bytemuck::Pod + From<i8> + std::ops::Mul<Output = Self> + Send + Sync {}
+trait Real: Element + bytemuck::Pod + From<i8> + std::ops::Mul<Output = Self> + Send + Sync {}
 impl Real for f32 {}
 impl Real for f64 {}
 
@@ -266,6 +267,7 @@ fn memory_bound<T: Real>(
         let points = (nx - 2) as f64 * (ny - 2) as f64 * (nz - 2) as f64;
         let mut contest = field.contest("stencil", suffix, stencil.size.to_string()).unit("Gpoint/s");
         if ours(field, &mut contest, stencil, points)? {
+            enter_sweeps::<T>(field, &mut contest, [nx, ny, nz].map(|n| n as usize), points)?;
             for loops in field.loops {
                 enter_stencil::<T>(field, &mut contest, loops, [nx, ny, nz].map(|n| n as usize), points)?;
             }
@@ -312,6 +314,28 @@ fn enter_triad<'c, T: Real>(
     Ok(())
 }
 
+/// Sweeps of an execution of the variant that is blocked in time.
+const SWEEPS: u8 = 12;
+
+fn enter_sweeps<'c, T: Real>(
+    field: &'c Field<'_>,
+    contest: &mut Contest<'c>,
+    [nx, ny, nz]: [usize; 3],
+    points: f64,
+) -> Result<(), String> {
+    let (mut u, mut out) = (Huge::<T>::new(nx * ny * nz, value)?, Huge::<T>::new(nx * ny * nz, value)?);
+    let name = format!("{SWEEPS} sweeps, blocked in time");
+    contest.enter(Kind::Variant, name, f64::from(SWEEPS) * points, move |times| {
+        for _ in 0..times {
+            let (grid, boxes, [c0, c1]) = (Grid { nx, ny, nz }, [&mut *u, &mut *out], [T::from(1), T::from(0)]);
+            let done = stencil_sweeps(Some(&field.pool), field.tier, grid, boxes, c0, c1, SWEEPS.into());
+            done.map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    });
+    Ok(())
+}
+
 fn enter_stencil<'c, T: Real>(
     field: &'c Field<'_>,
     contest: &mut Contest<'c>,
@@ -332,7 +356,7 @@ fn enter_stencil<'c, T: Real>(
             let (from, to) = (boxes[i % 2], boxes[(i + 1) % 2]);
             let planes = share(nz - 2, w);
             // SAFETY: interior planes of boxes with these extents, disjoint between workers; nobody writes `from` now.
-            unsafe { call(to.at(0), from.at(0), nx, ny, planes.start + 1, planes.end + 1, T::from(0), T::from(1)) };
+            unsafe { call(to.at(0), from.at(0), nx, ny, planes.start + 1, planes.end + 1, T::from(1), T::from(0)) };
             w.barrier();
             turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         })

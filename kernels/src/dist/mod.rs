@@ -59,10 +59,13 @@ const WAITING: usize = 64;
 unsafe fn body<V: Vector>(points: &[V::Elem], dim: usize, out: &mut [V::Elem]) {
     // SAFETY: the tier is the caller's to guarantee.
     unsafe {
-        if dim < V::LANES {
-            roots::<V>(points, dim, out, |row| one_by_one::<V>(row));
-        } else {
-            roots::<V>(points, dim, out, |row| in_lanes::<V>(row));
+        match dim {
+            // Where the compiler knows the length it takes many rows at once.
+            2 => roots::<V>(points, 2, out, |row| one_by_one::<V>(row)),
+            3 => roots::<V>(points, 3, out, |row| one_by_one::<V>(row)),
+            4 => roots::<V>(points, 4, out, |row| one_by_one::<V>(row)),
+            _ if dim < V::LANES => roots::<V>(points, dim, out, |row| one_by_one::<V>(row)),
+            _ => roots::<V>(points, dim, out, |row| in_lanes::<V>(row)),
         }
     }
 }
