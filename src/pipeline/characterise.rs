@@ -336,8 +336,11 @@ fn specs(options: &Options, tier: Tier, topology: &Topology) -> anyhow::Result<V
             (None, Kernel::MonteCarlo) => counts(options, tier, 20).map(|samples| Size::Samples { samples }).collect(),
             (None, Kernel::ProbeFma) => vec![Size::Probe { count: 1 << if options.quick { 24 } else { 27 } }],
             (None, Kernel::ProbeEmpty) => vec![Size::Probe { count: 0 }],
+            // At the kernels' own sizes, so that each is held against the cache or memory that it runs from; the memory's
+            // belongs to every roofline.
             (None, Kernel::ProbeRead | Kernel::ProbeCopy) => {
-                vec![KernelSpec::size_for(kernel, options.precision, memory)]
+                let all = bytes.iter().copied().filter(|b| *b != memory).chain([memory]);
+                all.map(|b| KernelSpec::size_for(kernel, options.precision, b)).collect()
             }
             (None, _) => bytes.iter().map(|&b| KernelSpec::size_for(kernel, options.precision, b)).collect(),
         };

@@ -36,6 +36,9 @@ pub struct Peak {
     pub kind: PeakKind,
     /// Threads that measured it.
     pub threads: u32,
+    /// Bytes that one execution touches: which cache, or the memory, a bandwidth is of. `None` where it was not kept.
+    #[serde(default)]
+    pub bytes: Option<f64>,
     /// 1e9 FLOP/s for arithmetic, 1e9 bytes/s for bandwidth.
     pub value: Estimate,
 }
@@ -86,7 +89,7 @@ pub struct ComponentEnergy {
 /// A row's GFLOP/s over the roof that bounds it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Share {
-    /// Percent. May exceed 100 where the data stay in a cache that is faster than the measured stream.
+    /// Percent. May exceed 100 where the data stay in a cache that is faster than every measured stream.
     pub percent: Estimate,
     /// The bounding roof: "arithmetic" or "memory".
     pub bound: &'static str,
@@ -112,7 +115,20 @@ impl Characterisation {
         of_kind.map(|p| p.value).max_by(|a, b| a.value().total_cmp(&b.value()))
     }
 
-    /// How close a row comes to the roofline of its own thread count and precision: min(peak, bandwidth x intensity).
+    /// The highest bandwidth measured with a thread count at the footprint nearest to so many bytes: a stream from cache
+    /// says nothing about memory, nor one from memory about a cache.
+    fn bandwidth(&self, threads: u32, bytes: f64) -> Option<Estimate> {
+        let of_kind = self.peaks.iter().filter(|p| p.kind == PeakKind::Bandwidth && p.threads == threads);
+        let known: Vec<&Peak> = of_kind.filter(|p| p.value.value() > 0.0).collect();
+        let distance = |p: &Peak| p.bytes.map_or(f64::INFINITY, |b| (b / bytes).ln().abs());
+        let nearest = known.iter().map(|p| distance(p)).min_by(f64::total_cmp)?;
+        // Reads and copies of one class differ by rounding.
+        let there = known.iter().filter(|p| distance(p) <= nearest + 0.1);
+        there.map(|p| p.value).max_by(|a, b| a.value().total_cmp(&b.value()))
+    }
+
+    /// How close a row comes to the roofline of its own thread count, precision and footprint: min(peak, bandwidth x
+    /// intensity), with the bandwidth of the cache or memory that holds a footprint like the row's.
     /// The interval takes the row's and the peak's ends at their worst. `None` when a peak that it needs was not
     /// measured.
     pub fn share_of_peak(&self, row: &KernelRow) -> Option<Share> {
@@ -120,7 +136,7 @@ impl Characterisation {
         let (roof, bound) = match row.spec.arithmetic_intensity() {
             None => (arithmetic, "arithmetic"),
             Some(intensity) => {
-                let memory = self.peak(PeakKind::Bandwidth, row.threads)?.scaled(intensity);
+                let memory = self.bandwidth(row.threads, row.spec.least_bytes())?.scaled(intensity);
                 if memory.value() < arithmetic.value() { (memory, "memory") } else { (arithmetic, "arithmetic") }
             }
         };
@@ -144,7 +160,7 @@ impl Characterisation {
         keys.dedup();
         let roof = |(threads, precision): (u32, Precision)| {
             let gflops = self.peak(PeakKind::Arithmetic(precision), threads)?.value();
-            let gbps = self.peak(PeakKind::Bandwidth, threads).map(Estimate::value);
+            let gbps = self.bandwidth(threads, f64::MAX).map(Estimate::value);
             let stream = gbps.map_or("no stream measured".to_owned(), |b| format!("{} GB/s", significant(b, 3)));
             let plural = if threads == 1 { "" } else { "s" };
             let label =
@@ -348,7 +364,7 @@ mod tests {
     }
 
     fn device(rows: Vec<KernelRow>) -> Characterisation {
-        let peak = |kind, value| Peak { name: "loop".into(), kind, threads: 1, value: interval(value) };
+        let peak = |kind, value| Peak { name: "loop".into(), kind, threads: 1, bytes: None, value: interval(value) };
         Characterisation {
             device: "cpu".into(),
             origin: Origin::Measured,
@@ -374,6 +390,28 @@ mod tests {
         // 12 MB in 2.4 ms is 5 GB/s of 10.
         assert!((share.percent.value() - 50.0).abs() < 1e-9 && share.bound == "memory");
         assert_eq!(device(vec![]).share_of_peak(&KernelRow { threads: 2, ..triad }), None);
+    }
+
+    #[test]
+    fn a_footprint_is_held_against_the_bandwidth_of_its_own_level() {
+        let stream = |bytes, value| Peak {
+            name: "stream".into(),
+            kind: PeakKind::Bandwidth,
+            threads: 1,
+            bytes: Some(bytes),
+            value: interval(value),
+        };
+        let mut device = device(vec![]);
+        device.peaks.truncate(1);
+        // In cache a copy is the faster of the two; the memory's roof is not raised by it.
+        device.peaks.extend([stream(8e6, 30.0), stream(8.1e6, 40.0), stream(1e9, 10.0)]);
+        let share = |n, time| {
+            let triad = row(Kernel::Triad, Size::Vector { n }, time, vec![]);
+            device.share_of_peak(&triad).unwrap().percent.value()
+        };
+        // 12 MB and 1.2 GB at 10 GB/s.
+        assert!((share(1_000_000, 0.0012) - 25.0).abs() < 1e-9);
+        assert!((share(100_000_000, 0.12) - 100.0).abs() < 1e-9);
     }
 
     #[test]

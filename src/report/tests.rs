@@ -27,7 +27,7 @@ fn report(name: &str, scale: f64) -> Report {
         counts: Counts::default(),
         clock_hz: None,
     };
-    let peak = |kind| Peak { name: text(), kind, threads: 1, value: number(10.0) };
+    let peak = |kind| Peak { name: text(), kind, threads: 1, bytes: None, value: number(10.0) };
     let cap = |watts| Setting { gpu_cap_w: Some(Watts(watts)), ..Setting::default() };
     let point = |setting: Setting, time: f64| SweepPoint {
         verdict: if setting.is_baseline() { Verdict::Baseline } else { Verdict::Held },

@@ -222,7 +222,8 @@ mod tests {
     use crate::report::{Origin, Peak, PeakKind};
 
     fn section(row: KernelRow) -> Characterisation {
-        let peak = |kind, value| Peak { name: "loop".into(), kind, threads: 1, value: Estimate::Single(value) };
+        let peak =
+            |kind, value| Peak { name: "loop".into(), kind, threads: 1, bytes: None, value: Estimate::Single(value) };
         Characterisation {
             device: "cpu".into(),
             origin: Origin::Measured,

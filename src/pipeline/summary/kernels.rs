@@ -74,8 +74,10 @@ fn peak(point: &[&Row]) -> Option<Peak> {
         Kernel::ProbeCopy => (PeakKind::Bandwidth, row.spec.least_bytes(), "stream, copy"),
         _ => return None,
     };
-    let name = format!("{name}, {}, best of {}", row.tier, point.len());
-    Some(Peak { name, kind, threads: row.threads, value: Estimate::Single(amount / row.time.0 / 1e9) })
+    let size = if kind == PeakKind::Bandwidth { format!(" of {:.2} MB", amount / 1e6) } else { String::new() };
+    let name = format!("{name}{size}, {}, best of {}", row.tier, point.len());
+    let bytes = (kind == PeakKind::Bandwidth).then_some(amount);
+    Some(Peak { name, kind, threads: row.threads, bytes, value: Estimate::Single(amount / row.time.0 / 1e9) })
 }
 
 /// How many of the points were disturbed by other processes, of all; see [`crate::pipeline::interference`].
