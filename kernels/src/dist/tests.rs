@@ -30,6 +30,17 @@ proptest! {
 }
 
 #[test]
+fn short_rows_of_every_length() {
+    // One point, less than a group of waiting roots, exactly one, and more.
+    for dim in 1..=9 {
+        for n in [1, 15, 63, 64, 65, 131] {
+            check::<f32>(n, dim, dim % 3);
+            check::<f64>(n, dim, dim % 2);
+        }
+    }
+}
+
+#[test]
 fn a_long_set_is_the_same_for_all_thread_counts() {
     check::<f32>(9000, 3, 1);
     check::<f64>(5, 4096, 0);
