@@ -5,7 +5,7 @@ use super::output;
 use super::progress::Watch;
 use crate::harness::sensor::facts::FILE;
 use crate::harness::table::render::{Render as _, Text};
-use crate::kernels::{Tier, Topology};
+use crate::kernels::{KernelError, Tier, Topology};
 use crate::pipeline::bench::grid::{Absences, Line, people};
 use crate::pipeline::characterise::{self, characterise};
 use crate::pipeline::device::{self, Device};
@@ -169,7 +169,7 @@ fn cpu(context: &Context, options: Options) -> anyhow::Result<Outcome> {
             options.isa.iter().map(|name| name.parse::<Tier>()).collect::<Result<_, _>>().map_err(usage_of)?;
         for tier in &settings.tiers {
             if !tier.is_available() {
-                return Err(usage(format!("this CPU has no {tier}; it has {}", available())));
+                return Err(usage(KernelError::TierUnavailable { tier: *tier }.to_string()));
             }
         }
     }
@@ -207,10 +207,6 @@ fn cpu(context: &Context, options: Options) -> anyhow::Result<Outcome> {
 
 fn usage_of(error: impl std::fmt::Display) -> anyhow::Error {
     usage(error.to_string())
-}
-
-fn available() -> String {
-    Tier::available().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The table for a terminal.

@@ -107,3 +107,41 @@ pub fn point(
     }
     Ok(result)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counter::Totals;
+    use crate::vnode::{self, Pace, Vnode};
+    use crate::window::{Options, Slope};
+    use ergometer_record::measurement::f32_spec;
+    use ergometer_record::{Counts, Kernel, Seconds, Size};
+
+    #[test]
+    fn rows_carry_what_was_counted_during_their_window_and_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let physics = vnode::preset("vnode-xeon").unwrap();
+        let node = Vnode::open(&physics, &folder.path().join("state.json"), 1, Pace::Virtual).unwrap();
+        let mut rig = Rig::vnode(&node).unwrap();
+        // A gigacycle between any two readings: a window that is read at its ends has one.
+        let mut reads = 0.0;
+        rig.counters = Some(Box::new(move || {
+            reads += 1.0;
+            let counts = Counts { cycles: Some(1e9 * reads), instructions: Some(2e9 * reads), ..Counts::default() };
+            Some(Totals { counts, on_cpu: Some(Seconds(0.5 * reads)) })
+        }));
+        let spec = f32_spec(Kernel::Triad, Size::Vector { n: 1 << 24 });
+        let options = Options { slope: Slope::Never, ..Options::quick() };
+        let measured = characterise(&mut rig, &[spec], &options, StopRule::Fixed(2), &mut |_, _| true).unwrap();
+        assert_eq!(measured.rows.len(), 4, "two repeats of two components");
+        for row in &measured.rows {
+            let whole = row.counts.scaled(row.iterations as f64);
+            assert!((whole.cycles.unwrap() / 1e9 - 1.0).abs() < 1e-9, "{whole:?}");
+            assert_eq!((row.counts.ipc(), row.counts.dram_bytes), (Some(2.0), None));
+        }
+        // A counter that fails leaves its windows uncounted.
+        rig.counters = Some(Box::new(|| None));
+        let measured = characterise(&mut rig, &[spec], &options, StopRule::Fixed(1), &mut |_, _| true).unwrap();
+        assert!(measured.rows.iter().all(|row| row.counts.is_empty()));
+    }
+}

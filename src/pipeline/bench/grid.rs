@@ -72,6 +72,7 @@ impl Line<'_> {
             self.class.map_or_else(String::new, |class| class.to_string()),
             row.spec.size.to_string(),
             row.spec.precision.to_string(),
+            row.spec.arithmetic_intensity().map_or_else(|| "-".into(), |intensity| significant(intensity, 3)),
             row.tier.clone(),
             row.threads.to_string(),
             interval(row.time.scaled(1e6)),
@@ -128,6 +129,7 @@ pub fn people(title: &str, lines: &[Line<'_>], absences: &Absences) -> Grid {
         "in",
         "size",
         "prec",
+        "FLOP/B",
         "tier",
         "thr",
         "time in us [95 %]",
@@ -264,6 +266,7 @@ mod tests {
         let absences = Absences::of(Some("no sensor".into()), &uncounted);
         let grid = people("triad", &lines, &absences);
         assert_eq!((cell(&grid, "in"), cell(&grid, "energy"), cell(&grid, "of roof")), ("L3", "unknown", "50 %"));
+        assert_eq!(cell(&grid, "FLOP/B"), "0.167");
         assert!(!grid.columns.iter().any(|column| column == "IPC"));
         let notes = [
             "energy unknown: no sensor",
