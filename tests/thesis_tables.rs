@@ -52,8 +52,8 @@ fn versions_come_before_threads_and_unknown_energies_read_so() {
         let line = text.lines().find(|line| line.split_whitespace().next() == Some(first));
         line.expect(first).split_whitespace().map(str::to_owned).collect()
     };
-    assert_eq!(line(versions, "avx2"), ["avx2", "2.00", "4.00", "unknown", "unknown", "-", "-"]);
-    assert_eq!(line(threads, "2"), ["2", "1.00", "2.00", "unknown", "unknown", "-", "-"]);
+    assert_eq!(line(versions, "avx2"), ["avx2", "2.000", "4.00", "unknown", "unknown", "-", "-"]);
+    assert_eq!(line(threads, "2"), ["2", "1.000", "2.00", "unknown", "unknown", "-", "-"]);
     assert!(!versions.contains("2 threads") && text.contains("gcc -O0"), "{text}");
     // Nothing was asleep.
     let idle = ergometer(folder.path()).args(["table", "--layout", "idle", "bench.csv"]).assert().failure();

@@ -1,10 +1,10 @@
 //! The kernels by size class, tier and threads: time by criterion, share of the roofline of the same run, joules where a
 //! sensor exists, counters where the machine has them.
 //!
-//! `cargo bench --bench kernels -- --quick` takes about a minute on two cores, without `--quick` some 450 points of a second each. Words such as
-//! `gemm` or `stencil/f32/DRAM/avx512/t1` select; `--help` lists the rest. At the end: a table a kernel, and in
-//! `target/criterion/kernels/` the same as `kernels.csv`, every sample as `rows.csv`, and bandwidth, volume and power against
-//! threads as SVG (thesis figures 3.4 and 3.5).
+//! `cargo bench --bench kernels -- --quick` takes about a minute on two cores, without `--quick` it measures some 450 points
+//! of a second each. Words such as `gemm` or `stencil/f32/DRAM/avx512/t1` select; `--help` lists the rest. At the end: a
+//! table a kernel, and in `target/criterion/kernels/` the same as `kernels.csv`, every sample as `rows.csv`, and bandwidth,
+//! volume and power against threads as SVG (thesis figures 3.4 and 3.5).
 
 mod measure;
 
