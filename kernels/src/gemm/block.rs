@@ -25,6 +25,8 @@ pub(super) struct Shape {
     /// Rows and columns of a tile of C.
     pub(super) rows: usize,
     pub(super) width: usize,
+    /// Columns of one vector.
+    pub(super) lanes: usize,
     /// Steps that are packed at once.
     pub(super) steps: usize,
     /// Bytes of a packed block of B.
@@ -37,7 +39,16 @@ impl Shape {
     pub(super) fn of<T>(level: Level, g: &Gemm<T>) -> Self {
         let per = |bytes: usize| bytes / size_of::<T>();
         let (rows, vectors, lanes, steps) = match level {
-            Level::Scalar => return Self { rows: 1, width: usize::MAX, steps: 1, right_bytes: 0, packs_left: false },
+            Level::Scalar => {
+                return Self {
+                    rows: 1,
+                    width: usize::MAX,
+                    lanes: usize::MAX,
+                    steps: 1,
+                    right_bytes: 0,
+                    packs_left: false,
+                };
+            }
             #[cfg(target_arch = "x86_64")]
             Level::Sse => (super::sse::ROWS, super::sse::WIDTH, per(16), per(1024)),
             #[cfg(target_arch = "x86_64")]
@@ -48,13 +59,13 @@ impl Shape {
         let width = vectors * lanes;
         if g.n > NARROW * width {
             let right_bytes = if g.m > SHORT * rows { RIGHT_BYTES } else { RIGHT_BYTES / 2 };
-            return Self { rows, width, steps, right_bytes, packs_left: true };
+            return Self { rows, width, lanes, steps, right_bytes, packs_left: true };
         }
         // An element of A meets too few of B to pay for its copy. Equal panels; all steps of B that L2 takes at once,
         // so that rows of A are read from end to end.
         let width = g.n.div_ceil(lanes).div_ceil(g.n.div_ceil(width).max(1)).max(1) * lanes;
         let steps = steps.max(per(RIGHT_BYTES) / g.n.next_multiple_of(width).max(1));
-        Self { rows, width, steps, right_bytes: RIGHT_BYTES, packs_left: false }
+        Self { rows, width, lanes, steps, right_bytes: RIGHT_BYTES, packs_left: false }
     }
 
     /// Columns of a packed block of B.
@@ -106,8 +117,9 @@ impl<T: Element> Scratch<T> {
 
     /// The block of C of worker `index`.
     pub(super) fn block(&self, g: &Gemm<T>, index: usize) -> Block {
-        let width = self.shape.width.min(g.n.max(1));
-        grid::block(g.m, g.n, self.grid, (self.shape.rows, width), index)
+        // Cut between vectors: between tiles, two workers' shares of a small product would differ by a tenth.
+        let lanes = self.shape.lanes.min(g.n.max(1));
+        grid::block(g.m, g.n, self.grid, (self.shape.rows, lanes), index)
     }
 
     /// Packed A and packed B of worker `index`.
