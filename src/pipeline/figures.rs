@@ -51,7 +51,7 @@ pub fn write(rows: &[Row], folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 /// quantity, precision and code version; `name` begins the names of the files.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn of_threads(section: &report::Characterisation, folder: &Path, name: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut written = Vec::new();
     for precision in Precision::ALL {
