@@ -9,7 +9,7 @@ impl Element for f32 {}
 impl Element for f64 {}
 
 /// What the kernels need of an element; public in a private module, so that nobody else can implement [`Element`].
-pub trait Sealed: bytemuck::Pod {
+pub trait Sealed: bytemuck::Pod + std::ops::Add<Output = Self> {
     /// The vector of a tier.
     type Vec<I: Isa>: Vector<Elem = Self>;
     const ZERO: Self;

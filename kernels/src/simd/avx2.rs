@@ -137,12 +137,15 @@ macro_rules! avx2 {
                 a.mul_add(b, c)
             }
             #[inline(always)]
-            unsafe fn equal_of_eight(p: *const u32) -> usize {
-                // SAFETY: AVX2 and FMA are there by the trait's contract; the caller has eight numbers at `p`.
+            unsafe fn changes(p: *const u32) -> u32 {
+                // SAFETY: AVX2 and FMA are there by the trait's contract; the caller has 33 numbers at `p`.
                 unsafe {
-                    let eight = _mm256_loadu_si256(p.cast());
-                    let equal = _mm256_cmpeq_epi32(eight, _mm256_set1_epi32(*p as i32));
-                    (_mm256_movemask_ps(_mm256_castsi256_ps(equal)) as u32).trailing_ones() as usize
+                    let same = |i: usize| {
+                        let (here, next) =
+                            (_mm256_loadu_si256(p.add(i).cast()), _mm256_loadu_si256(p.add(i + 1).cast()));
+                        (_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(here, next))) as u32) << i
+                    };
+                    !(0..4).fold(0, |bits, eight| bits | same(8 * eight))
                 }
             }
             #[inline(always)]

@@ -126,12 +126,15 @@ macro_rules! avx512 {
                 a.mul_add(b, c)
             }
             #[inline(always)]
-            unsafe fn equal_of_eight(p: *const u32) -> usize {
-                // SAFETY: AVX-512 is there by the trait's contract; the caller has eight numbers at `p`.
+            unsafe fn changes(p: *const u32) -> u32 {
+                // SAFETY: AVX-512 is there by the trait's contract; the caller has 33 numbers at `p`.
                 unsafe {
-                    let eight = _mm256_loadu_si256(p.cast());
-                    let equal = _mm256_cmpeq_epi32(eight, _mm256_set1_epi32(*p as i32));
-                    (_mm256_movemask_ps(_mm256_castsi256_ps(equal)) as u32).trailing_ones() as usize
+                    let change = |i: usize| {
+                        let (here, next) =
+                            (_mm512_loadu_si512(p.add(i).cast()), _mm512_loadu_si512(p.add(i + 1).cast()));
+                        u32::from(_mm512_cmpneq_epi32_mask(here, next)) << i
+                    };
+                    change(0) | change(16)
                 }
             }
             #[inline(always)]

@@ -59,8 +59,8 @@ pub trait Vector: Copy {
     unsafe fn gather(base: *const Self::Elem, index: *const u32) -> Self;
     /// `a * b + c` of one element, rounded as the lanes are.
     unsafe fn mul_add_one(a: Self::Elem, b: Self::Elem, c: Self::Elem) -> Self::Elem;
-    /// How many of the eight numbers at `p` equal the first before one differs.
-    unsafe fn equal_of_eight(p: *const u32) -> usize;
+    /// Bit `i` of 32 is set where `p[i + 1]` differs from `p[i]`: 33 numbers are read.
+    unsafe fn changes(p: *const u32) -> u32;
     /// Brings the line at `p` closer; never faults.
     unsafe fn prefetch(p: *const Self::Elem);
     /// As [`Self::prefetch`], but not as close as the first level, whose few outstanding misses it leaves to others.

@@ -139,12 +139,14 @@ macro_rules! sse {
                 a * b + c
             }
             #[inline(always)]
-            unsafe fn equal_of_eight(p: *const u32) -> usize {
-                // SAFETY: SSE2 is part of x86-64; the caller has eight numbers at `p`.
+            unsafe fn changes(p: *const u32) -> u32 {
+                // SAFETY: SSE2 is part of x86-64; the caller has 33 numbers at `p`.
                 unsafe {
-                    let first = _mm_set1_epi32(*p as i32);
-                    let four = |i: usize| _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_loadu_si128(p.add(i).cast()), first));
-                    (_mm_movemask_ps(four(0)) | _mm_movemask_ps(four(4)) << 4).trailing_ones() as usize
+                    let same = |i: usize| {
+                        let (here, next) = (_mm_loadu_si128(p.add(i).cast()), _mm_loadu_si128(p.add(i + 1).cast()));
+                        (_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(here, next))) as u32) << i
+                    };
+                    !(0..8).fold(0, |bits, four| bits | same(4 * four))
                 }
             }
             #[inline(always)]

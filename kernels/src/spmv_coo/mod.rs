@@ -12,7 +12,8 @@ use crate::error::KernelError;
 use crate::memory::Shared;
 use crate::pool::{Pool, spread};
 use crate::simd::Vector;
-use crate::spmv_csr::{check_indices, check_vectors, dot};
+use crate::spmv_csr::rows::{self, Patience, dot, four};
+use crate::spmv_csr::{check_indices, check_vectors};
 use crate::tier::{Level, Tier, dispatch};
 use std::ops::Range;
 
@@ -117,7 +118,7 @@ pub(crate) fn part<T: Element>(level: Level, matrix: &Coo<'_, T>, x: &[T], y: Sh
 
 /// # Safety
 /// The CPU has the vector's tier. `x` has the matrix's columns; the rows of `entries` are `first_row` and those after,
-/// as many as `y` has at most.
+/// as many as `y` has at most; `entries` begins where a row begins, and ends where one ends.
 #[inline(always)]
 unsafe fn body<V: Vector>(
     matrix: &Coo<'_, V::Elem>,
@@ -126,24 +127,159 @@ unsafe fn body<V: Vector>(
     x: &[V::Elem],
     y: &mut [V::Elem],
 ) {
-    y.fill(<V::Elem as Sealed>::ZERO);
-    let (rows, columns, values) =
-        (&matrix.rows[entries.clone()], &matrix.columns[entries.clone()], &matrix.values[entries]);
-    let (columns, values, x) = (columns.as_ptr(), values.as_ptr(), x.as_ptr());
-    let mut start = 0;
-    while start < rows.len() {
-        let row = rows[start];
-        let mut end = start + 1;
-        if rows.len() - start >= 8 {
-            // SAFETY: eight rows are there, and the CPU has the tier.
-            end = start + unsafe { V::equal_of_eight(rows.as_ptr().add(start)) };
+    let (columns, values) = (&matrix.columns[entries.clone()], &matrix.values[entries.clone()]);
+    // As for compressed rows: elements of x are asked for ahead up to the entry that has as many after it.
+    let far = if rows::far(x) { columns.len().saturating_sub(rows::AHEAD_ENTRIES) } else { 0 };
+    let mut part = Part {
+        rows: &matrix.rows[entries],
+        columns: columns.as_ptr(),
+        values: values.as_ptr(),
+        x: x.as_ptr(),
+        far,
+        first_row,
+        at: 0,
+        y,
+        next: 0,
+    };
+    let mut patience = Patience::new();
+    while part.at < part.rows.len() {
+        let before = part.at;
+        // SAFETY: this function's contract, and `Coo::new` checked rows and columns.
+        unsafe {
+            match part.ends::<V>(part.at).map_or(0, |ends| ends.trailing_zeros() + 1) {
+                1 => part.equal::<V, 1>(),
+                2 => part.equal::<V, 2>(),
+                3 => part.equal::<V, 3>(),
+                4 => part.equal::<V, 4>(),
+                5 => part.equal::<V, 5>(),
+                6 => part.equal::<V, 6>(),
+                7 => part.equal::<V, 7>(),
+                8 => part.equal::<V, 8>(),
+                _ => (),
+            }
+            if part.at > before {
+                patience.found();
+            }
+            part.one_by_one::<V>(patience.missed());
         }
-        if end - start == 8 || rows.len() - start < 8 {
-            end += rows[end..].iter().take_while(|r| **r == row).count();
+    }
+    // Rows after the last entry have none.
+    part.y[part.next..].fill(<V::Elem as Sealed>::ZERO);
+}
+
+/// The entries of one worker.
+struct Part<'a, T> {
+    rows: &'a [u32],
+    columns: *const u32,
+    values: *const T,
+    x: *const T,
+    /// Entries before it have [`rows::AHEAD_ENTRIES`] entries after them, and an x worth asking for.
+    far: usize,
+    /// The row of `y[0]`.
+    first_row: usize,
+    /// First entry that is not summed; it begins a row.
+    at: usize,
+    y: &'a mut [T],
+    /// First element of `y` that is not written.
+    next: usize,
+}
+
+impl<T: Element> Part<'_, T> {
+    /// Bit `i` of 32 is set where entry `from + i` is the last of its row; `None` where fewer than 33 entries are left.
+    ///
+    /// # Safety
+    /// The CPU has the vector's tier.
+    #[inline(always)]
+    unsafe fn ends<V: Vector<Elem = T>>(&self, from: usize) -> Option<u32> {
+        let rows = self.rows.get(from..from + 33)?;
+        // SAFETY: 33 numbers are there.
+        Some(unsafe { V::changes(rows.as_ptr()) })
+    }
+
+    /// Fours of rows of `N` entries, one row after the other, as long as they come.
+    ///
+    /// # Safety
+    /// The CPU has the vector's tier; rows and columns are those of a checked matrix.
+    #[inline(always)]
+    unsafe fn equal<V: Vector<Elem = T>, const N: usize>(&mut self) {
+        let (all, wanted) =
+            const { (u32::MAX >> (32 - 4 * N), 1 << (N - 1) | 1 << (2 * N - 1) | 1 << (3 * N - 1) | 1 << (4 * N - 1)) };
+        // SAFETY: 33 entries are left, of which `4 * N` are used; every column is below the length of `x`.
+        unsafe {
+            while let Some(ends) = self.ends::<V>(self.at) {
+                let row = self.rows[self.at] as usize - self.first_row;
+                let last = self.rows[self.at + 3 * N] as usize - self.first_row;
+                if ends & all != wanted || row != self.next || last != row + 3 {
+                    break;
+                }
+                let Some(y) = self.y.get_mut(row..row + 4) else { break };
+                rows::ahead::<V, _>(self.rows.as_ptr().add(self.at), 4 * N * size_of::<u32>());
+                let sums = four::<V, N>(self.columns.add(self.at), self.values.add(self.at), self.x);
+                for (y, sum) in y.iter_mut().zip(sums) {
+                    *y = sum;
+                }
+                self.at += 4 * N;
+                self.next += 4;
+            }
         }
-        // SAFETY: the entries are in both arrays, and every column is below the length of `x`, by `Coo::new`.
-        y[row as usize - first_row] = unsafe { dot::<V>(end - start, columns.add(start), values.add(start), x) };
-        start = end;
+    }
+
+    /// At least `wanted` rows of any length, or all that are left.
+    ///
+    /// # Safety
+    /// As [`Self::equal`].
+    #[inline(always)]
+    unsafe fn one_by_one<V: Vector<Elem = T>>(&mut self, wanted: usize) {
+        let mut done = 0;
+        // No row after `at` ends before entry `scanned`. Ends are found for 32 entries at once, so that where a row begins
+        // does not wait for the row before it.
+        let mut scanned = self.at;
+        // SAFETY: rows end where the numbers of rows change; columns are those of the matrix.
+        unsafe {
+            while done < wanted
+                && let Some(mut ends) = self.ends::<V>(scanned)
+            {
+                rows::ahead::<V, _>(self.rows.as_ptr().add(scanned), 32 * size_of::<u32>());
+                rows::ahead::<V, _>(self.columns.add(scanned), 32 * size_of::<u32>());
+                rows::ahead::<V, _>(self.values.add(scanned), 32 * size_of::<T>());
+                while ends != 0 {
+                    self.row::<V>(scanned + ends.trailing_zeros() as usize + 1);
+                    ends &= ends - 1;
+                    done += 1;
+                }
+                scanned += 32;
+            }
+            while done < wanted && self.at < self.rows.len() {
+                let from = scanned.max(self.at);
+                let more = self.rows[from..].iter().take_while(|r| **r == self.rows[self.at]).count();
+                self.row::<V>(from + more);
+                done += 1;
+            }
+        }
+    }
+
+    /// The row whose entries are `at .. to`.
+    ///
+    /// # Safety
+    /// As [`Self::equal`]; these entries are all of one row, and there is at least one.
+    #[inline(always)]
+    unsafe fn row<V: Vector<Elem = T>>(&mut self, to: usize) {
+        // SAFETY: the entries are there; with `far` as many as `dot` asks for follow them.
+        let sum = unsafe {
+            let (columns, values) = (self.columns.add(self.at), self.values.add(self.at));
+            if to <= self.far {
+                dot::<V, true>(to - self.at, columns, values, self.x)
+            } else {
+                dot::<V, false>(to - self.at, columns, values, self.x)
+            }
+        };
+        let row = self.rows[self.at] as usize - self.first_row;
+        if self.next < row {
+            self.y[self.next..row].fill(<T as Sealed>::ZERO);
+        }
+        self.y[row] = sum;
+        self.next = row + 1;
+        self.at = to;
     }
 }
 

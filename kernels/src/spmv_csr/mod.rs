@@ -4,15 +4,17 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub(crate) mod rows;
 #[cfg(target_arch = "x86_64")]
 mod sse;
 
-use crate::element::{Element, Sealed};
+use crate::element::Element;
 use crate::error::KernelError;
 use crate::memory::Shared;
 use crate::pool::{Pool, spread};
 use crate::simd::Vector;
 use crate::tier::{Level, Tier, dispatch};
+use rows::{Patience, dot, four};
 use std::ops::Range;
 
 /// Rows and columns stay below this, so that a signed 32-bit gather reaches every element.
@@ -166,82 +168,93 @@ pub(crate) fn part<T: Element>(level: Level, matrix: &Csr<'_, T>, x: &[T], y: Sh
 /// The CPU has the vector's tier. `x` has the matrix's columns; `y` is as long as `rows`, which lie in the matrix.
 #[inline(always)]
 unsafe fn body<V: Vector>(matrix: &Csr<'_, V::Elem>, rows: Range<usize>, x: &[V::Elem], y: &mut [V::Elem]) {
-    let (pointer, columns) = (&matrix.row_pointer[rows.start..=rows.end], matrix.columns.as_ptr());
-    let (values, x) = (matrix.values.as_ptr(), x.as_ptr());
-    for (y, ends) in y.iter_mut().zip(pointer.windows(2)) {
-        let (from, to) = (ends[0] as usize, ends[1] as usize);
-        // SAFETY: `from <= to <= entries` and every column is below the length of `x`, by `Csr::new`.
-        *y = unsafe { dot::<V>(to - from, columns.add(from), values.add(from), x) };
-    }
-}
-
-/// A sum of so few products that the loop around them would cost more: straight-line code for each length.
-///
-/// # Safety
-/// As [`dot`] with `n = N`.
-#[inline(always)]
-unsafe fn few<V: Vector, const N: usize>(columns: *const u32, values: *const V::Elem, x: *const V::Elem) -> V::Elem {
-    let mut sum = <V::Elem as Sealed>::ZERO;
-    for i in 0..N {
-        // SAFETY: `i < N`; columns are valid for `x` by the contract.
-        sum = unsafe { V::mul_add_one(*values.add(i), *x.add(*columns.add(i) as usize), sum) };
-    }
-    sum
-}
-
-/// The sum of `values[i] * x[columns[i]]`.
-///
-/// # Safety
-/// The CPU has the vector's tier; `columns` and `values` have `n` elements; `x` reaches every column.
-#[inline(always)]
-pub(crate) unsafe fn dot<V: Vector>(
-    n: usize,
-    columns: *const u32,
-    values: *const V::Elem,
-    x: *const V::Elem,
-) -> V::Elem {
-    // SAFETY: the contract of `few` is this one's, with `N` equal to `n`.
-    unsafe {
-        match n {
-            0 => <V::Elem as Sealed>::ZERO,
-            1 => few::<V, 1>(columns, values, x),
-            2 => few::<V, 2>(columns, values, x),
-            3 => few::<V, 3>(columns, values, x),
-            4 => few::<V, 4>(columns, values, x),
-            5 => few::<V, 5>(columns, values, x),
-            6 => few::<V, 6>(columns, values, x),
-            7 => few::<V, 7>(columns, values, x),
-            _ => many::<V>(n, columns, values, x),
-        }
-    }
-}
-
-/// # Safety
-/// As [`dot`].
-#[inline(always)]
-unsafe fn many<V: Vector>(n: usize, columns: *const u32, values: *const V::Elem, x: *const V::Elem) -> V::Elem {
-    let mut i = 0;
-    let mut sum = <V::Elem as Sealed>::ZERO;
-    // SAFETY: `i + lanes <= n` or `i < n` at each access; columns are valid for `x` by the contract.
-    unsafe {
-        // A gather costs more than the loads that it replaces until a row is a few vectors long.
-        if n >= 4 * V::LANES {
-            let mut sums = [V::splat(<V::Elem as Sealed>::ZERO); 2];
-            while i + 2 * V::LANES <= n {
-                for (j, sum) in sums.iter_mut().enumerate() {
-                    let at = i + j * V::LANES;
-                    *sum = V::load(values.add(at)).mul_add(V::gather(x, columns.add(at)), *sum);
-                }
-                i += 2 * V::LANES;
+    let part = Part {
+        pointer: &matrix.row_pointer[rows.start..=rows.end],
+        columns: matrix.columns.as_ptr(),
+        values: matrix.values.as_ptr(),
+        x: x.as_ptr(),
+    };
+    // Elements of x are asked for ahead of time up to the entry that has as many after it.
+    let far = if rows::far(x) { matrix.columns.len().saturating_sub(rows::AHEAD_ENTRIES) } else { 0 };
+    let (mut row, mut patience) = (0, Patience::new());
+    while row < y.len() {
+        let before = row;
+        // SAFETY: this function's contract, and `Csr::new` checked pointers and columns.
+        row = unsafe {
+            match part.pointer[row + 1] - part.pointer[row] {
+                1 => part.equal::<V, 1>(row, y),
+                2 => part.equal::<V, 2>(row, y),
+                3 => part.equal::<V, 3>(row, y),
+                4 => part.equal::<V, 4>(row, y),
+                5 => part.equal::<V, 5>(row, y),
+                6 => part.equal::<V, 6>(row, y),
+                7 => part.equal::<V, 7>(row, y),
+                8 => part.equal::<V, 8>(row, y),
+                _ => row,
             }
-            sum = sums[0].add(sums[1]).sum();
+        };
+        if row > before {
+            patience.found();
         }
-        while i < n {
-            sum = V::mul_add_one(*values.add(i), *x.add(*columns.add(i) as usize), sum);
-            i += 1;
+        let to = (row + patience.missed()).min(y.len());
+        for row in row..to {
+            // SAFETY: as above; with `far` the entries after the row are in the matrix.
+            y[row] = unsafe { part.one::<V>(row, far) };
+        }
+        row = to;
+    }
+}
+
+/// The rows of one worker: row `r` ends where row `r + 1` of `pointer` begins.
+struct Part<'a, T> {
+    pointer: &'a [u32],
+    columns: *const u32,
+    values: *const T,
+    x: *const T,
+}
+
+impl<T> Part<'_, T> {
+    /// From `row` on, fours of rows of `N` entries as long as they come; returns the row after them.
+    ///
+    /// # Safety
+    /// The CPU has the vector's tier; pointers and columns are those of a checked matrix.
+    #[inline(always)]
+    unsafe fn equal<V: Vector<Elem = T>, const N: usize>(&self, mut row: usize, y: &mut [T]) -> usize {
+        while let (Some(ends), Some(y)) = (self.pointer.get(row..row + 5), y.get_mut(row..row + 4)) {
+            let from = ends[0];
+            if (1..5).any(|r| ends[r] - from != (r * N) as u32) {
+                break;
+            }
+            // SAFETY: `4 * N` entries lie between the ends of four rows; every column is below the length of `x`.
+            let sums = unsafe { four::<V, N>(self.columns.add(from as usize), self.values.add(from as usize), self.x) };
+            for (y, sum) in y.iter_mut().zip(sums) {
+                *y = sum;
+            }
+            row += 4;
+        }
+        row
+    }
+
+    /// The sum of one row. Elements of x are asked for ahead where its last entry is before `far`.
+    ///
+    /// # Safety
+    /// The CPU has the vector's tier; pointers and columns are those of a checked matrix, in which at least
+    /// [`rows::AHEAD_ENTRIES`] entries follow after entry `far - 1`.
+    #[inline(always)]
+    unsafe fn one<V: Vector<Elem = T>>(&self, row: usize, far: usize) -> T {
+        let (from, to) = (self.pointer[row] as usize, self.pointer[row + 1] as usize);
+        // SAFETY: `from <= to <= entries` and every column is below the length of `x`.
+        unsafe {
+            let (columns, values) = (self.columns.add(from), self.values.add(from));
+            rows::ahead::<V, _>(columns, 1);
+            rows::ahead::<V, _>(values, 1);
+            if to <= far {
+                dot::<V, true>(to - from, columns, values, self.x)
+            } else {
+                dot::<V, false>(to - from, columns, values, self.x)
+            }
         }
     }
-    sum
 }
 
 #[cfg(test)]

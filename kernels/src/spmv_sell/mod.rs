@@ -25,7 +25,8 @@ use crate::error::KernelError;
 use crate::memory::{Buffer, Shared};
 use crate::pool::{Pool, spread};
 use crate::simd::Vector;
-use crate::spmv_csr::{check_vectors, dot};
+use crate::spmv_csr::check_vectors;
+use crate::spmv_csr::rows::dot;
 use crate::tier::{Level, Tier, dispatch};
 use ergometer_kernels_scalar::{SELL_ROWS, SellStep};
 pub use inspect::{LONG, WINDOW};
@@ -254,7 +255,7 @@ unsafe fn body<V: Vector>(
         unsafe {
             let (columns, values) = (m.long.columns.as_ptr(), m.long.values.as_ptr());
             let (from, n) = (entries.start, entries.len());
-            y.range(row..row + 1)[0] = dot::<V>(n, columns.add(from), values.add(from), x);
+            y.range(row..row + 1)[0] = dot::<V, false>(n, columns.add(from), values.add(from), x);
         }
     }
 }
