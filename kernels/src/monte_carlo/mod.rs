@@ -53,40 +53,66 @@ pub(crate) fn part<T: Element>(level: Level, seed: u64, first: u64, blocks: u64,
 /// The CPU has the lanes' tier.
 #[inline(always)]
 unsafe fn body<T: Element, P: PhiloxLanes>(seed: u64, first: u64, blocks: u64) -> u64 {
+    let (mut at, end) = (first, first + blocks);
+    let mut count = 0;
+    while at < end {
+        // Up to where the counter's second word changes.
+        let to = end.min((at | u64::from(u32::MAX)).saturating_add(1));
+        let step = (GROUPS * P::LANES) as u64;
+        let whole = at + (to - at) / step * step;
+        // SAFETY: the tier is the caller's to guarantee; the counters of the stretch have one second word.
+        count += unsafe { stretch::<T, P>(seed, at, whole) } + (T::RUNGS.count_inside)(seed, whole, to - whole);
+        at = to;
+    }
+    count
+}
+
+/// Whole steps of blocks whose counters have the same second word.
+///
+/// The third and the fourth word of a counter are 0, which makes one of the two products constant in either of the first
+/// two rounds; and in the first round the other grows by the same amount from step to step.
+///
+/// # Safety
+/// The CPU has the lanes' tier; `end - first` is a number of whole steps.
+#[inline(always)]
+unsafe fn stretch<T: Element, P: PhiloxLanes>(seed: u64, first: u64, end: u64) -> u64 {
+    let mut keys = [[seed as u32, (seed >> 32) as u32]; ROUNDS];
+    for round in 1..ROUNDS {
+        keys[round] = [0, 1].map(|w| keys[round - 1][w].wrapping_add(WEYL[w]));
+    }
+    // Constant: the product of round two's first word, which is the counter's second word under the first key.
+    let product = u64::from(MULTIPLIERS[0]) * u64::from((first >> 32) as u32 ^ keys[0][0]);
     let step = (GROUPS * P::LANES) as u64;
-    let whole = blocks / step * step;
     let mut count = 0;
     // SAFETY: the tier is the caller's to guarantee.
     unsafe {
-        let mut keys = [[P::splat(0); 2]; ROUNDS];
-        let [mut k0, mut k1] = [seed as u32, (seed >> 32) as u32];
-        for key in &mut keys {
-            *key = [P::splat(k0.into()), P::splat(k1.into())];
-            k0 = k0.wrapping_add(WEYL[0]);
-            k1 = k1.wrapping_add(WEYL[1]);
-        }
+        let wide = keys.map(|key| key.map(|word| P::splat(word.into())));
         let factors = MULTIPLIERS.map(|m| P::splat(m.into()));
-        let mut block = first;
-        while block < first + whole {
+        let third = P::splat((product >> 32) ^ u64::from(keys[1][1]));
+        let fourth = P::splat(product & u64::from(u32::MAX));
+        let more = P::splat(u64::from(MULTIPLIERS[0]) * step);
+        // The low words don't wrap within the stretch, so that the sums are the 64-bit products.
+        let mut products: [P; GROUPS] =
+            std::array::from_fn(|g| P::count_from(first + (g * P::LANES) as u64).mul_low(factors[0]));
+        for _ in 0..(end - first) / step {
             // Only the low half of a multiplicand counts, so that high halves may hold rubbish.
-            let mut c = [[P::splat(0); 4]; GROUPS];
-            for (g, c) in c.iter_mut().enumerate() {
-                c[0] = P::count_from(block + (g * P::LANES) as u64);
-                c[1] = c[0].high();
-            }
-            for key in &keys {
-                for c in &mut c {
+            let mut state = products.map(|p0| {
+                let p1 = p0.high().xor(wide[0][1]).mul_low(factors[1]);
+                [p1.high().xor(wide[1][0]), p1, p0.xor(third), fourth]
+            });
+            for key in &wide[2..] {
+                for c in &mut state {
                     let (p0, p1) = (c[0].mul_low(factors[0]), c[2].mul_low(factors[1]));
                     *c = [p1.high().xor3(c[1], key[0]), p1, p0.high().xor3(c[3], key[1]), p0];
                 }
             }
-            for c in c {
+            for (c, product) in state.into_iter().zip(&mut products) {
                 count += u64::from(T::inside(c));
+                *product = product.add(more);
             }
-            block += step;
         }
     }
-    count + (T::RUNGS.count_inside)(seed, first + whole, blocks - whole)
+    count
 }
 
 #[cfg(test)]

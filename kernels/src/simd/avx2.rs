@@ -38,7 +38,7 @@ unsafe fn mask64(n: usize) -> __m256i {
 
 macro_rules! avx2 {
     ($vector:ident, $elem:ty, $lanes:literal, $mask:ident, $set1:ident, $load:ident, $maskload:ident, $store:ident,
-     $maskstore:ident, $stream:ident, $stream_one:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident, $square:literal, $transpose:ident) => {
+     $maskstore:ident, $stream:ident, $stream_one:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident, $square:literal, $transpose:ident, $indexed:literal) => {
         impl Vector for $vector {
             type Elem = $elem;
             const LANES: usize = $lanes;
@@ -137,6 +137,22 @@ macro_rules! avx2 {
                 a.mul_add(b, c)
             }
             #[inline(always)]
+            unsafe fn mul_add_indexed(value: $elem, x: *const $elem, column: u32, mut sum: $elem) -> $elem {
+                // SAFETY: AVX2 and FMA are there by the trait's contract, and with them FMA; the instruction reads the one
+                // element that the caller has at `column`.
+                unsafe {
+                    std::arch::asm!(
+                        $indexed,
+                        sum = inout(xmm_reg) sum,
+                        value = in(xmm_reg) value,
+                        x = in(reg) x,
+                        column = in(reg) column as usize,
+                        options(pure, readonly, nostack, preserves_flags)
+                    );
+                }
+                sum
+            }
+            #[inline(always)]
             unsafe fn changes(p: *const u32) -> u32 {
                 // SAFETY: AVX2 and FMA are there by the trait's contract; the caller has 33 numbers at `p`.
                 unsafe {
@@ -184,7 +200,8 @@ avx2!(
     _mm256_fmadd_ps,
     _mm256_sqrt_ps,
     4,
-    four_f32
+    four_f32,
+    "vfmadd231ss {sum}, {value}, dword ptr [{x} + 4*{column}]"
 );
 avx2!(
     F64x4,
@@ -203,7 +220,8 @@ avx2!(
     _mm256_fmadd_pd,
     _mm256_sqrt_pd,
     4,
-    four_f64
+    four_f64,
+    "vfmadd231sd {sum}, {value}, qword ptr [{x} + 8*{column}]"
 );
 
 impl F32x8 {

@@ -27,7 +27,7 @@ fn first(n: usize) -> u32 {
 
 macro_rules! avx512 {
     ($vector:ident, $elem:ty, $lanes:literal, $mask:ty, $set1:ident, $load:ident, $maskload:ident, $store:ident,
-     $maskstore:ident, $stream:ident, $stream_one:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident, $square:literal, $transpose:ident) => {
+     $maskstore:ident, $stream:ident, $stream_one:ident, $add:ident, $mul:ident, $fmadd:ident, $sqrt:ident, $square:literal, $transpose:ident, $indexed:literal) => {
         impl Vector for $vector {
             type Elem = $elem;
             const LANES: usize = $lanes;
@@ -126,6 +126,22 @@ macro_rules! avx512 {
                 a.mul_add(b, c)
             }
             #[inline(always)]
+            unsafe fn mul_add_indexed(value: $elem, x: *const $elem, column: u32, mut sum: $elem) -> $elem {
+                // SAFETY: AVX-512 is there by the trait's contract, and with them FMA; the instruction reads the one
+                // element that the caller has at `column`.
+                unsafe {
+                    std::arch::asm!(
+                        $indexed,
+                        sum = inout(xmm_reg) sum,
+                        value = in(xmm_reg) value,
+                        x = in(reg) x,
+                        column = in(reg) column as usize,
+                        options(pure, readonly, nostack, preserves_flags)
+                    );
+                }
+                sum
+            }
+            #[inline(always)]
             unsafe fn changes(p: *const u32) -> u32 {
                 // SAFETY: AVX-512 is there by the trait's contract; the caller has 33 numbers at `p`.
                 unsafe {
@@ -173,7 +189,8 @@ avx512!(
     _mm512_fmadd_ps,
     _mm512_sqrt_ps,
     8,
-    eight_f32
+    eight_f32,
+    "vfmadd231ss {sum}, {value}, dword ptr [{x} + 4*{column}]"
 );
 avx512!(
     F64x8,
@@ -192,7 +209,8 @@ avx512!(
     _mm512_fmadd_pd,
     _mm512_sqrt_pd,
     4,
-    four_f64
+    four_f64,
+    "vfmadd231sd {sum}, {value}, qword ptr [{x} + 8*{column}]"
 );
 
 impl F32x16 {
@@ -302,7 +320,8 @@ impl PhiloxLanes for Blocks8 {
         // SAFETY: AVX-512 is there by the trait's contract; nothing in memory is touched.
         unsafe {
             let pair = |a: __m512i, b: __m512i| {
-                let words = _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64::<32>(b));
+                // The low words of `b` go to the high halves of `a`: a move that duplicates even lanes, under a mask.
+                let words = _mm512_mask_shuffle_epi32::<0b10_10_00_00>(a, 0xaaaa, b);
                 _mm512_cvtepi32_ps(_mm512_srli_epi32::<8>(words))
             };
             let (x, y) = (pair(w[0].0, w[2].0), pair(w[1].0, w[3].0));

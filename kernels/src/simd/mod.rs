@@ -59,6 +59,13 @@ pub trait Vector: Copy {
     unsafe fn gather(base: *const Self::Elem, index: *const u32) -> Self;
     /// `a * b + c` of one element, rounded as the lanes are.
     unsafe fn mul_add_one(a: Self::Elem, b: Self::Elem, c: Self::Elem) -> Self::Elem;
+    /// `value * x[column] + sum` of one element, rounded as the lanes are. Opaque to the compiler where the tier has
+    /// gathers: it would collect the elements of several sums by one, which takes longer than their loads.
+    #[inline(always)]
+    unsafe fn mul_add_indexed(value: Self::Elem, x: *const Self::Elem, column: u32, sum: Self::Elem) -> Self::Elem {
+        // SAFETY: the tier is there by the trait's contract; the caller has an element at `column`.
+        unsafe { Self::mul_add_one(value, *x.add(column as usize), sum) }
+    }
     /// Bit `i` of 32 is set where `p[i + 1]` differs from `p[i]`: 33 numbers are read.
     unsafe fn changes(p: *const u32) -> u32;
     /// Brings the line at `p` closer; never faults.

@@ -44,18 +44,24 @@ pub(crate) unsafe fn four<V: Vector, const N: usize>(
     values: *const V::Elem,
     x: *const V::Elem,
 ) -> [V::Elem; 4] {
-    // SAFETY: `r * N + i < 4 * N`; columns are valid for `x` by the contract.
+    // SAFETY: each entry is below `4 * N`; columns are valid for `x` by the contract.
     unsafe {
         ahead::<V, _>(values, 4 * N * size_of::<V::Elem>());
         ahead::<V, _>(columns, 4 * N * size_of::<u32>());
-        let mut sums = [[<V::Elem as Sealed>::ZERO; 4]; 2];
-        for i in 0..N {
-            for (r, sum) in sums[i % 2].iter_mut().enumerate() {
+        std::array::from_fn(|r| {
+            let mut sums = [<V::Elem as Sealed>::ZERO; 2];
+            let add = |i: usize, sum| {
                 let at = r * N + i;
-                *sum = V::mul_add_one(*values.add(at), *x.add(*columns.add(at) as usize), *sum);
+                V::mul_add_indexed(*values.add(at), x, *columns.add(at), sum)
+            };
+            for pair in 0..N / 2 {
+                sums = [add(2 * pair, sums[0]), add(2 * pair + 1, sums[1])];
             }
-        }
-        std::array::from_fn(|r| sums[0][r] + sums[1][r])
+            if N % 2 == 1 {
+                sums[0] = add(N - 1, sums[0]);
+            }
+            sums[0] + sums[1]
+        })
     }
 }
 
@@ -97,13 +103,13 @@ pub(crate) unsafe fn dot<V: Vector, const FAR: bool>(
         }
         while i + 2 <= n {
             for (j, sum) in sums.iter_mut().enumerate() {
-                *sum = V::mul_add_one(*values.add(i + j), *x.add(*columns.add(i + j) as usize), *sum);
+                *sum = V::mul_add_indexed(*values.add(i + j), x, *columns.add(i + j), *sum);
                 later(i + j);
             }
             i += 2;
         }
         if i < n {
-            sums[0] = V::mul_add_one(*values.add(i), *x.add(*columns.add(i) as usize), sums[0]);
+            sums[0] = V::mul_add_indexed(*values.add(i), x, *columns.add(i), sums[0]);
             later(i);
         }
     }
