@@ -2,7 +2,7 @@
 
 use crate::element::Element;
 use crate::pool::Pool;
-use crate::random::value;
+use crate::random::{hash, value};
 use crate::tier::Tier;
 use std::sync::OnceLock;
 
@@ -26,6 +26,25 @@ pub(crate) fn pools() -> &'static [Option<Pool>] {
 /// `n` values in [-1, 1).
 pub(crate) fn values<T: Element>(seed: u64, n: usize) -> Vec<T> {
     (0..n).map(|i| T::from_f64(value(seed, i))).collect()
+}
+
+/// As [`values`], with about one in eight a NaN, an infinity of either sign, a zero of either sign or a denormal number.
+pub(crate) fn special_values<T: Element>(seed: u64, n: usize) -> Vec<T> {
+    let least = least::<T>();
+    let special = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 3.0 * least, -least, 1000.0 * least];
+    let mut all = values(seed, n);
+    for (i, x) in all.iter_mut().enumerate() {
+        let drawn = hash(seed + 1, i as u64);
+        if drawn % 8 == 0 {
+            *x = T::from_f64(special[(drawn >> 8) as usize % special.len()]);
+        }
+    }
+    all
+}
+
+/// The least positive number, which a product of denormal numbers may be off by.
+pub(crate) fn least<T: Element>() -> f64 {
+    if size_of::<T>() == 4 { f64::from(f32::from_bits(1)) } else { f64::from_bits(1) }
 }
 
 /// Equal bit for bit, with NaN equal to NaN.

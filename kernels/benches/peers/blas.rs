@@ -1,7 +1,10 @@
 //! BLAS libraries of the machine, by their C interface.
 
+use crate::load::{self, Pinned};
+use crate::mkl::{self, Mkl};
 use libloading::Library;
 use std::ffi::{CStr, c_char, c_int};
+use std::path::Path;
 
 /// `cblas_?gemm`.
 pub(crate) type Gemm<T> = unsafe extern "C" fn(
@@ -30,8 +33,12 @@ pub(crate) struct Blas {
     pub(crate) name: String,
     pub(crate) sgemm: Gemm<f32>,
     pub(crate) dgemm: Gemm<f64>,
+    /// What only MKL has.
+    pub(crate) mkl: Option<Mkl>,
     set_threads: Option<unsafe extern "C" fn(c_int)>,
     set_threads_long: Option<unsafe extern "C" fn(i64)>,
+    /// Whether it keeps workers, which were then placed; others start theirs at each call, with the mask of the caller.
+    keeps_workers: bool,
     /// Keeps the functions alive.
     _library: Library,
 }
@@ -40,14 +47,16 @@ pub(crate) struct Blas {
 const BLIS_SKX: &str = "skx";
 
 /// Old libraries don't know new CPUs and fall back to generic or AVX2 code: the AVX-512 kernels are forced where the CPU
-/// has AVX-512. Must run before any thread starts. What is set already stays.
-pub(crate) fn force_cores() {
-    if !ergometer_kernels::Tier::Avx512.is_available() {
-        return;
-    }
-    for (name, value) in
-        [("OPENBLAS_CORETYPE", "SKYLAKEX"), ("BLIS_ARCH_TYPE", BLIS_SKX), ("MKL_ENABLE_INSTRUCTIONS", "AVX512")]
-    {
+/// has AVX-512. Workers that wait are told to sleep after about a millisecond: by default they spin for up to 0.2 s,
+/// into the turn of the next entrant. Must run before any thread starts. What is set already stays.
+pub(crate) fn set_environment() {
+    let cores: &[_] = if ergometer_kernels::Tier::Avx512.is_available() {
+        &[("OPENBLAS_CORETYPE", "SKYLAKEX"), ("BLIS_ARCH_TYPE", BLIS_SKX), ("MKL_ENABLE_INSTRUCTIONS", "AVX512")]
+    } else {
+        &[]
+    };
+    let waiting = [("KMP_BLOCKTIME", "1"), ("OPENBLAS_THREAD_TIMEOUT", "22")];
+    for (name, value) in cores.iter().chain(&waiting) {
         if std::env::var_os(name).is_none() {
             // SAFETY: called first in `run`, when this process has one thread.
             unsafe { std::env::set_var(name, value) };
@@ -55,17 +64,26 @@ pub(crate) fn force_cores() {
     }
 }
 
-/// Opens what is there and says what is not.
-pub(crate) fn open_all() -> Vec<Blas> {
-    let candidates: [(&str, &[&str]); 3] = [
-        ("OpenBLAS", &["libopenblas.so.0", "libopenblas.so"]),
-        ("BLIS", &["libblis.so.4", "libblis.so"]),
-        ("MKL", &["libmkl_rt.so.2", "libmkl_rt.so.1", "libmkl_rt.so"]),
+/// Opens what is there, says what is not, and places the workers that the libraries keep: worker `i` on `cpus[i]`, the
+/// main thread counting as the first. `folder` is for what has to be compiled.
+pub(crate) fn open_all(cpus: &[usize], folder: &Path, mkl_as_is: bool) -> Vec<Blas> {
+    let candidates: [(&str, Vec<String>); 3] = [
+        ("OpenBLAS", ["libopenblas.so.0", "libopenblas.so"].map(str::to_owned).into()),
+        ("BLIS", ["libblis.so.4", "libblis.so"].map(str::to_owned).into()),
+        ("MKL", mkl::files()),
     ];
     let mut open = Vec::new();
     for (name, files) in candidates {
+        let before = load::threads();
+        let prepared = if name == "MKL" && !mkl_as_is { mkl::lift_vendor_check(folder) } else { None };
         match files.iter().find_map(|f| load(name, f).ok()) {
-            Some(library) => {
+            Some(mut library) => {
+                library.set_threads(cpus.len());
+                library.warm_up();
+                library.keeps_workers = load::place_new(&before, cpus);
+                if library.mkl.is_some() {
+                    library.name = format!("{}, {}", library.name, mkl::kernels(prepared.as_deref()));
+                }
                 println!("present: {}", library.name);
                 open.push(library);
             }
@@ -76,10 +94,14 @@ pub(crate) fn open_all() -> Vec<Blas> {
 }
 
 fn load(name: &str, file: &str) -> Result<Blas, libloading::Error> {
+    if name == "MKL" {
+        mkl::open_beside(file);
+    }
     // SAFETY: a BLAS library's initialisers detect the CPU and may start threads; nothing of ours runs yet.
     let library = unsafe { Library::new(file)? };
-    // SAFETY: the types are those of the C interface of BLAS, with 32-bit integers as in Debian's packages and MKL's
-    // default interface layer.
+    let mkl = if name == "MKL" { Some(Mkl::of(&library)?) } else { None };
+    // SAFETY: the types are those of the C interface of BLAS, with 32-bit integers as in Debian's packages and in the
+    // interface layer that was chosen for MKL.
     let (sgemm, dgemm) =
         unsafe { (*library.get::<Gemm<f32>>(b"cblas_sgemm")?, *library.get::<Gemm<f64>>(b"cblas_dgemm")?) };
     let text = |symbol: &[u8]| {
@@ -97,7 +119,7 @@ fn load(name: &str, file: &str) -> Result<Blas, libloading::Error> {
             [version, text(b"openblas_get_corename").map(|c| format!("runs as {c}"))]
         }
         "BLIS" => [text(b"bli_info_get_version_str"), blis_architecture(&library).map(|a| format!("runs as {a}"))],
-        _ => [None, None],
+        _ => [mkl::version(&library), None],
     };
     let details = details.into_iter().flatten().collect::<Vec<_>>().join(", ");
     // SAFETY: functions of one integer, by the libraries' headers; BLIS takes its own 64-bit integer.
@@ -105,7 +127,8 @@ fn load(name: &str, file: &str) -> Result<Blas, libloading::Error> {
         let short = library.get(b"openblas_set_num_threads").or_else(|_| library.get(b"MKL_Set_Num_Threads"));
         (short.ok().map(|s| *s), library.get(b"bli_thread_set_num_threads").ok().map(|s| *s))
     };
-    Ok(Blas { name: format!("{name} {details}"), sgemm, dgemm, set_threads, set_threads_long, _library: library })
+    let name = format!("{name} {details}");
+    Ok(Blas { name, sgemm, dgemm, mkl, set_threads, set_threads_long, keeps_workers: false, _library: library })
 }
 
 fn blis_architecture(library: &Library) -> Option<String> {
@@ -130,5 +153,21 @@ impl Blas {
             // SAFETY: takes any positive number.
             unsafe { set(threads as i64) };
         }
+    }
+
+    /// Places the calling thread for calls of this library, until the guard is dropped: on the first CPU where the others
+    /// belong to the library's workers, everywhere where it starts workers that inherit the caller's mask.
+    pub(crate) fn placed(&self, cpus: &[usize]) -> Pinned {
+        Pinned::to(if self.keeps_workers { cpus.get(..1).unwrap_or(cpus) } else { cpus })
+    }
+
+    /// A product that is large enough for all workers to be started.
+    fn warm_up(&self) {
+        const N: usize = 256;
+        let (a, b, mut c) = (vec![1.0f64; N * N], vec![1.0f64; N * N], vec![0.0f64; N * N]);
+        let n = N as c_int;
+        let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
+        // SAFETY: the matrices have the extents and leading dimensions that the call names.
+        unsafe { (self.dgemm)(ROW_MAJOR, PLAIN, PLAIN, n, n, n, 1.0, a, n, b, n, 0.0, c, n) };
     }
 }

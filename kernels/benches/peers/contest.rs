@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     /// Another kernel of ours, named as such.
     Variant,
     Peer,
+    /// A peer after an inspection of its operands: the rival of our inspected variant, not of the plain kernel.
+    Inspected,
     /// What the machine can do at most, measured in the same rounds.
     Ceiling,
 }
@@ -28,6 +30,7 @@ impl Kind {
             Self::Ours => "ours",
             Self::Variant => "variant",
             Self::Peer => "peer",
+            Self::Inspected => "inspected",
             Self::Ceiling => "ceiling",
         }
     }
@@ -197,6 +200,6 @@ impl Line {
             (Kind::Ours, None) => "what other processes took is unknown".to_owned(),
             _ => String::new(),
         };
-        println!("  {:<8}{:<34}{:>9.3} {:<10} {ratio}{load}", self.kind.name(), self.entrant, self.rate, self.unit);
+        println!("  {:<10}{:<34}{:>9.3} {:<10} {ratio}{load}", self.kind.name(), self.entrant, self.rate, self.unit);
     }
 }

@@ -111,6 +111,7 @@ fn gemm<T: Real>(
         let call = function(library);
         let (a, b, mut c) = operands()?;
         contest.enter(Kind::Peer, &library.name, flops, move |times| {
+            let _placed = library.placed(field.pool.cpus().unwrap_or(&[]));
             for _ in 0..times {
                 let (plain, lead) = (blas::PLAIN, |x: usize| x as c_int);
                 // SAFETY: the matrices have the extents and leading dimensions that the call names.

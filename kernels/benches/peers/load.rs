@@ -19,6 +19,56 @@ pub(crate) fn pin_main(cpus: &[usize]) {
     }
 }
 
+/// The calling thread on some CPUs until this is dropped, then where it was before.
+pub(crate) struct Pinned(Option<libc::cpu_set_t>);
+
+impl Pinned {
+    pub(crate) fn to(cpus: &[usize]) -> Self {
+        // SAFETY: a `cpu_set_t` is a plain array of integers, for which all bits zero is a value.
+        let mut old: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        // SAFETY: 0 names the calling thread; pointer and size are those of a live set.
+        let known = unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut old) } == 0;
+        pin_main(cpus);
+        Self(known.then_some(old))
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        if let Some(old) = &self.0 {
+            // SAFETY: 0 names the calling thread; pointer and size are those of a live set.
+            unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), old) };
+        }
+    }
+}
+
+/// The threads of this process, in the order in which they were started; empty where the system does not tell.
+pub(crate) fn threads() -> Vec<libc::pid_t> {
+    let Ok(folder) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    let mut all: Vec<_> = folder.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    all.sort_unstable();
+    all
+}
+
+/// Pins the threads that were started after `before`, the first to `cpus[1]` and so on: a library's workers, which have
+/// the mask of whoever called it first. False where there are none.
+pub(crate) fn place_new(before: &[libc::pid_t], cpus: &[usize]) -> bool {
+    let new: Vec<_> = threads().into_iter().filter(|t| !before.contains(t)).collect();
+    for (thread, cpu) in new.iter().zip(cpus.iter().skip(1)) {
+        // SAFETY: a `cpu_set_t` is a plain array of integers, for which all bits zero is a value.
+        let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        if *cpu < libc::CPU_SETSIZE as usize {
+            // SAFETY: `cpu` is below the number of bits in the set.
+            unsafe { libc::CPU_SET(*cpu, &mut set) };
+        }
+        // SAFETY: a thread of this process; pointer and size are those of a live set.
+        if unsafe { libc::sched_setaffinity(*thread, size_of::<libc::cpu_set_t>(), &set) } != 0 {
+            println!("a library's worker could not be pinned to {cpu}: {}", std::io::Error::last_os_error());
+        }
+    }
+    !new.is_empty()
+}
+
 /// A moment's counters.
 pub(crate) struct Snapshot {
     at: Instant,

@@ -35,3 +35,10 @@
   }
 LOOPS(float, f32, sqrtf)
 LOOPS(double, f64, sqrt)
+
+/* Points inside the quarter circle. */
+uint32_t count_f32(const float *restrict x, const float *restrict y, size_t n) {
+  uint32_t count = 0;
+  for (size_t i = 0; i < n; i++) count += x[i] * x[i] + y[i] * y[i] < 1.0f;
+  return count;
+}

@@ -1,7 +1,7 @@
 //! `loops.c`, compiled by the system's C compiler and opened as a library.
 
 use libloading::{Library, Symbol};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// One build of the loops.
@@ -18,7 +18,7 @@ pub(crate) fn compile(folder: &Path) -> Vec<Loops> {
         println!("absent: C loops (the source could not be written: {error})");
         return Vec::new();
     }
-    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let compiler = compiler();
     let version = Command::new(&compiler).arg("-dumpfullversion").output();
     let version = match version {
         Ok(out) if out.status.success() => String::from_utf8_lossy(&out.stdout).trim().to_owned(),
@@ -45,16 +45,28 @@ pub(crate) fn compile(folder: &Path) -> Vec<Loops> {
         .collect()
 }
 
+/// The system's C compiler: `$CC` or `cc`.
+pub(crate) fn compiler() -> String {
+    std::env::var("CC").unwrap_or_else(|_| "cc".to_owned())
+}
+
 fn build(compiler: &str, options: &[&str], source: &Path, folder: &Path) -> Result<Library, String> {
-    let path = folder.join(format!("loops{}.so", options.concat()));
+    let path = shared(compiler, options, source, folder)?;
+    // SAFETY: built from our own source, which has no initialisers.
+    unsafe { Library::new(&path) }.map_err(|e| e.to_string())
+}
+
+/// Compiles `source` to a shared library in `folder` and returns its path.
+pub(crate) fn shared(compiler: &str, options: &[&str], source: &Path, folder: &Path) -> Result<PathBuf, String> {
+    let name = source.file_stem().unwrap_or_default().to_string_lossy();
+    let path = folder.join(format!("{name}{}.so", options.concat()));
     let mut command = Command::new(compiler);
     let command = command.args(options).args(["-shared", "-fPIC", "-o"]).arg(&path).arg(source).arg("-lm");
     let out = command.output().map_err(|e| e.to_string())?;
     if !out.status.success() {
         return Err(String::from_utf8_lossy(&out.stderr).lines().next().unwrap_or("no message").to_owned());
     }
-    // SAFETY: built above from our own source, which has no initialisers.
-    unsafe { Library::new(&path) }.map_err(|e| e.to_string())
+    Ok(path)
 }
 
 impl Loops {

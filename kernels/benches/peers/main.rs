@@ -1,6 +1,6 @@
 //! The kernels beside their peers: interleaved rounds, ratios with intervals.
 //!
-//! `cargo bench -p ergometer-kernels --bench peers -- [--smoke] [--record] [--long] [--seconds S] [--threads N] [WORD…]`
+//! `cargo bench -p ergometer-kernels --bench peers -- [--smoke] [--record] [--long] [--mkl-as-is] [--seconds S] [--threads N] [WORD…]`
 //!
 //! Every contest runs all its entrants in turn, round after round, and compares within a round only; a word selects the
 //! contests whose label has it. A round in which other processes took more than [`load::MOST_CORES`] of a core is thrown
@@ -18,6 +18,7 @@ mod dense;
 mod load;
 mod loops;
 mod memory;
+mod mkl;
 mod record;
 mod samples;
 mod sparse;
@@ -32,6 +33,8 @@ struct Options {
     smoke: bool,
     long: bool,
     record: bool,
+    /// MKL chooses its kernels by the maker of the CPU.
+    mkl_as_is: bool,
     /// Time of one entrant in one round.
     seconds: f64,
     /// Only this number of threads.
@@ -41,13 +44,22 @@ struct Options {
 
 impl Options {
     fn parse() -> Result<Self, String> {
-        let mut o = Self { smoke: false, long: false, record: false, seconds: 0.03, threads: None, words: Vec::new() };
+        let mut o = Self {
+            smoke: false,
+            long: false,
+            record: false,
+            mkl_as_is: false,
+            seconds: 0.03,
+            threads: None,
+            words: Vec::new(),
+        };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--smoke" => o.smoke = true,
                 "--long" => o.long = true,
                 "--record" => o.record = true,
+                "--mkl-as-is" => o.mkl_as_is = true,
                 // Given by `cargo bench` and `cargo test` to every target.
                 "--bench" | "--test" => {}
                 "--seconds" => {
@@ -60,7 +72,7 @@ impl Options {
                 }
                 other if other.starts_with('-') => {
                     return Err(format!(
-                        "{other} is unknown: use --smoke, --long, --record, --seconds S, --threads N or words"
+                        "{other} is unknown: use --smoke, --long, --record, --mkl-as-is, --seconds S, --threads N or words"
                     ));
                 }
                 word => o.words.push(word.to_owned()),
@@ -97,10 +109,12 @@ fn main() {
 
 fn run(options: &Options) -> Result<(), String> {
     // Before any library is opened and any thread started: they read the environment when they are loaded.
-    blas::force_cores();
+    blas::set_environment();
     let topology = Topology::detect().map_err(|e| e.to_string())?;
-    let blas = blas::open_all();
     let folder = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
+    let cpus = topology.placement();
+    let one_a_core = cpus.get(..topology.cores().len()).unwrap_or(&cpus);
+    let blas = blas::open_all(one_a_core, folder.path(), options.mkl_as_is);
     let loops = loops::compile(folder.path());
     dense::start_rayon(&topology)?;
     let cores = topology.cores().len();
@@ -113,8 +127,7 @@ fn run(options: &Options) -> Result<(), String> {
     for threads in counts {
         let pool = Arc::new(Pool::new(&topology, Some(threads)).map_err(|e| e.to_string())?);
         // One thread: the caller runs the peers where our worker runs. More: peers place their own.
-        let everywhere = topology.placement();
-        load::pin_main(if threads == 1 { pool.cpus().unwrap_or(&everywhere) } else { &everywhere });
+        load::pin_main(if threads == 1 { pool.cpus().unwrap_or(&cpus) } else { &cpus });
         for library in &blas {
             library.set_threads(threads);
         }

@@ -1,10 +1,12 @@
 //! SpMV: compressed rows, coordinates, and our inspected format.
 
 use crate::Field;
+use crate::blas::Blas;
 use crate::contest::{Contest, Kind, Line};
 use crate::dense::{Target, on_pool, share};
 use crate::loops::Loops;
 use crate::memory::Huge;
+use crate::mkl::{Mkl, Sparse};
 use ergometer_kernels::sparse::{Generated, generate};
 use ergometer_kernels::spmv_csr::Csr;
 use ergometer_kernels::spmv_sell::{Sell, spmv_sell};
@@ -29,8 +31,8 @@ pub(crate) fn run(field: &Field<'_>, lines: &mut Vec<Line>) -> Result<(), String
     for size in sizes {
         for kernel in [Kernel::SpmvCsr, Kernel::SpmvCoo] {
             let spec = |precision| KernelSpec { kernel, size, precision };
-            contest::<f32>(field, spec(Precision::F32), "f32", 1.0, lines)?;
-            contest::<f64>(field, spec(Precision::F64), "f64", 1.0, lines)?;
+            contest::<f32>(field, spec(Precision::F32), "f32", |mkl| mkl.f32, lines)?;
+            contest::<f64>(field, spec(Precision::F64), "f64", |mkl| mkl.f64, lines)?;
         }
     }
     Ok(())
@@ -40,12 +42,13 @@ fn contest<T>(
     field: &Field<'_>,
     spec: KernelSpec,
     suffix: &'static str,
-    one: T,
+    functions: fn(&Mkl) -> Sparse<T>,
     lines: &mut Vec<Line>,
 ) -> Result<(), String>
 where
-    T: Element + bytemuck::Pod + sprs::MulAcc + num_traits::Zero,
+    T: Element + bytemuck::Pod + sprs::MulAcc + num_traits::Zero + num_traits::One,
 {
+    let one = T::one();
     let compressed = spec.kernel == Kernel::SpmvCsr;
     let kernel = if compressed { "spmv-csr" } else { "spmv-coo" };
     let mut contest = field.contest(kernel, suffix, spec.size.to_string());
@@ -71,6 +74,9 @@ where
                 Ok(())
             });
         }
+    }
+    for (library, mkl) in field.blas.iter().filter_map(|b| b.mkl.as_ref().map(|m| (b, m))) {
+        enter_mkl(field, &mut contest, (library, functions(mkl)), &matrix, compressed, flops)?;
     }
     for loops in field.loops {
         enter_loop(field, &mut contest, loops, &matrix, compressed, (one, suffix), flops)?;
@@ -102,6 +108,50 @@ fn enter_sell<'c, T: Element + bytemuck::Pod>(
     Ok(())
 }
 
+/// MKL's products: plain from either format, and after an inspection from compressed rows.
+fn enter_mkl<'c, T: bytemuck::Pod + num_traits::Zero + num_traits::One>(
+    field: &'c Field<'_>,
+    contest: &mut Contest<'c>,
+    (library, functions): (&'c Blas, Sparse<T>),
+    matrix: &Generated,
+    compressed: bool,
+    flops: f64,
+) -> Result<(), String> {
+    let n = matrix.row_pointer.len() - 1;
+    let copy = |from: &[u32]| Huge::new(from.len(), |i| from[i]);
+    for inspected in [false, true] {
+        if inspected && !compressed {
+            continue;
+        }
+        let list = if compressed { copy(&matrix.row_pointer)? } else { copy(&matrix.rows())? };
+        let (columns, values) = (copy(&matrix.columns)?, Huge::new(matrix.columns.len(), |_| T::one())?);
+        // SAFETY: a valid matrix; the closure below keeps the arrays as long as MKL's matrix.
+        let mut theirs = unsafe {
+            if compressed {
+                functions.compressed(n, &list, &columns, &values)?
+            } else {
+                functions.coordinates(n, &list, &columns, &values)?
+            }
+        };
+        let mut name = library.name.clone();
+        if inspected {
+            let start = Instant::now();
+            theirs.inspect()?;
+            let seconds = start.elapsed().as_secs_f64();
+            println!("{}: the inspection by MKL took {seconds:.3} s", contest.label());
+            name = format!("{name}, inspected");
+        }
+        let kind = if inspected { Kind::Inspected } else { Kind::Peer };
+        let (x, mut y) = (Huge::new(n, |_| T::one())?, Huge::new(n, |_| T::one())?);
+        contest.enter(kind, name, flops, move |times| {
+            let _arrays = (&list, &columns, &values);
+            let _placed = library.placed(field.pool.cpus().unwrap_or(&[]));
+            (0..times).try_for_each(|_| theirs.product([T::one(), T::zero()], &x, &mut y))
+        });
+    }
+    Ok(())
+}
+
 fn enter_loop<'c, T: bytemuck::Pod + Send + Sync>(
     field: &'c Field<'_>,
     contest: &mut Contest<'c>,
@@ -120,7 +170,8 @@ fn enter_loop<'c, T: bytemuck::Pod + Send + Sync>(
     let which = if compressed { "csr" } else { "coo" };
     // SAFETY: the type is the one in `loops.c`, the same for both formats.
     let call = unsafe { loops.get::<CsrLoop<T>>(&format!("{which}_{suffix}"))? };
-    contest.enter(Kind::Peer, &loops.name, flops, move |times| {
+    // The loop of scipy's `coo_matvec` and `csr_matvec`, for this CPU and on all threads, which scipy's are not.
+    contest.enter(Kind::Peer, format!("{}, scipy's loop", loops.name), flops, move |times| {
         let y = Target::of(&mut y);
         on_pool(&field.pool, times, |w| {
             // Cut where about equal numbers of entries begin, at a row.

@@ -197,9 +197,9 @@ unsafe fn body<V: Vector>(matrix: &Csr<'_, V::Elem>, rows: Range<usize>, x: &[V:
             patience.found();
         }
         let to = (row + patience.missed()).min(y.len());
-        for row in row..to {
+        for (row, y) in (row..to).zip(&mut y[row..to]) {
             // SAFETY: as above; with `far` the entries after the row are in the matrix.
-            y[row] = unsafe { part.one::<V>(row, far) };
+            *y = unsafe { part.one::<V>(row, far) };
         }
         row = to;
     }

@@ -26,7 +26,7 @@ use crate::memory::{Buffer, Shared};
 use crate::pool::{Pool, spread};
 use crate::simd::Vector;
 use crate::spmv_csr::check_vectors;
-use crate::spmv_csr::rows::dot;
+use crate::spmv_csr::rows::{self, dot};
 use crate::tier::{Level, Tier, dispatch};
 use ergometer_kernels_scalar::{SELL_ROWS, SellStep};
 pub use inspect::{LONG, WINDOW};
@@ -226,6 +226,7 @@ unsafe fn body<V: Vector>(
             let mut sums = [V::splat(<V::Elem as Sealed>::ZERO); 8];
             for step in &m.steps[steps] {
                 let first = step.first as usize;
+                rows::ahead::<V, _>(values, SELL_ROWS * size_of::<V::Elem>());
                 for (p, sum) in sums.iter_mut().enumerate().take(parts) {
                     let value = V::load(values.add(p * V::LANES));
                     let x = if step.listed {
@@ -242,10 +243,16 @@ unsafe fn body<V: Vector>(
                 values = values.add(SELL_ROWS);
             }
             let mut lanes = [<V::Elem as Sealed>::ZERO; SELL_ROWS];
+            let first = chunk * SELL_ROWS;
+            let whole = m.order.is_none() && first + SELL_ROWS <= m.rows;
+            // A chunk of neighbours goes where it belongs without a stop.
+            let to = if whole { y.range(first..first + SELL_ROWS).as_mut_ptr() } else { lanes.as_mut_ptr() };
             for (p, sum) in sums.iter().enumerate().take(parts) {
-                sum.store(lanes.as_mut_ptr().add(p * V::LANES));
+                sum.store(to.add(p * V::LANES));
             }
-            m.write(chunk, &lanes, y);
+            if !whole {
+                m.write(chunk, &lanes, y);
+            }
         }
     }
     for i in long {
