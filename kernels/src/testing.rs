@@ -35,7 +35,7 @@ pub(crate) fn special_values<T: Element>(seed: u64, n: usize) -> Vec<T> {
     let mut all = values(seed, n);
     for (i, x) in all.iter_mut().enumerate() {
         let drawn = hash(seed + 1, i as u64);
-        if drawn % 8 == 0 {
+        if drawn.is_multiple_of(8) {
             *x = T::from_f64(special[(drawn >> 8) as usize % special.len()]);
         }
     }

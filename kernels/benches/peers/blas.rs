@@ -47,11 +47,12 @@ pub(crate) struct Blas {
 const BLIS_SKX: &str = "skx";
 
 /// Old libraries don't know new CPUs and fall back to generic or AVX2 code: the AVX-512 kernels are forced where the CPU
-/// has AVX-512. Workers that wait are told to sleep after about a millisecond: by default they spin for up to 0.2 s,
+/// has AVX-512 (MKL's by [`mkl::lift_vendor_check`]; `MKL_ENABLE_INSTRUCTIONS` only takes instructions away, AES among
+/// them). Workers that wait are told to sleep after about a millisecond: by default they spin for up to 0.2 s,
 /// into the turn of the next entrant. Must run before any thread starts. What is set already stays.
 pub(crate) fn set_environment() {
     let cores: &[_] = if ergometer_kernels::Tier::Avx512.is_available() {
-        &[("OPENBLAS_CORETYPE", "SKYLAKEX"), ("BLIS_ARCH_TYPE", BLIS_SKX), ("MKL_ENABLE_INSTRUCTIONS", "AVX512")]
+        &[("OPENBLAS_CORETYPE", "SKYLAKEX"), ("BLIS_ARCH_TYPE", BLIS_SKX)]
     } else {
         &[]
     };
@@ -82,7 +83,7 @@ pub(crate) fn open_all(cpus: &[usize], folder: &Path, mkl_as_is: bool) -> Vec<Bl
                 library.warm_up();
                 library.keeps_workers = load::place_new(&before, cpus);
                 if library.mkl.is_some() {
-                    library.name = format!("{}, {}", library.name, mkl::kernels(prepared.as_deref()));
+                    library.name = format!("{} {}", library.name, mkl::kernels(prepared.as_deref()));
                 }
                 println!("present: {}", library.name);
                 open.push(library);

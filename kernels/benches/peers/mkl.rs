@@ -92,7 +92,7 @@ pub(crate) fn open_beside(file: &str) {
     }
 }
 
-/// MKL chooses its slowest kernels on CPUs of other makers, whatever `MKL_ENABLE_INSTRUCTIONS` says. Two functions of
+/// MKL chooses its slowest kernels on CPUs of other makers, whatever `MKL_ENABLE_INSTRUCTIONS` asks for. Two functions of
 /// its own, found first in a library of ours, answer "yes" to the question for the maker. Returns what the record has to
 /// say; `None` where nothing was done.
 pub(crate) fn lift_vendor_check(folder: &Path) -> Option<String> {
@@ -113,7 +113,7 @@ pub(crate) fn lift_vendor_check(folder: &Path) -> Option<String> {
     match opened {
         Ok(library) => {
             std::mem::forget(library);
-            Some("its check of the maker lifted".to_owned())
+            Some("forced".to_owned())
         }
         Err(error) => {
             println!("MKL will choose its kernels by the maker of the CPU: {error}");

@@ -3,6 +3,7 @@
 use crate::Field;
 use crate::contest::{Contest, Kind, Line};
 use crate::dense::{on_pool, share};
+use crate::memory::Huge;
 use crate::mkl::{GENERATORS, Mkl};
 use ergometer_kernels::{monte_carlo::xoshiro, prepare};
 use ergometer_record::{Kernel, KernelSpec, Precision, Size};
@@ -66,7 +67,8 @@ fn enter_mkl<'c>(
     let count = unsafe { loops.get::<Count>("count_f32")? };
     let pool = &field.pool;
     for (name, generator) in GENERATORS {
-        let streams = Mutexes::new(pool.threads(), |w| Ok((mkl.stream(generator, w)?, vec![0f32; 2 * DRAWN])))?;
+        let streams =
+            Mutexes::new(pool.threads(), |w| Ok((mkl.stream(generator, w)?, Huge::new(2 * DRAWN, |_| 0f32)?)))?;
         let count = count.clone();
         contest.enter(Kind::Peer, format!("{name}, {library}"), samples as f64, move |n| {
             on_pool(pool, n, |w| {

@@ -227,6 +227,9 @@ unsafe fn body<V: Vector>(
             for step in &m.steps[steps] {
                 let first = step.first as usize;
                 rows::ahead::<V, _>(values, SELL_ROWS * size_of::<V::Elem>());
+                if step.listed {
+                    rows::ahead::<V, _>(indices.wrapping_add(first), SELL_ROWS * size_of::<u32>());
+                }
                 for (p, sum) in sums.iter_mut().enumerate().take(parts) {
                     let value = V::load(values.add(p * V::LANES));
                     let x = if step.listed {
