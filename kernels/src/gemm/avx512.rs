@@ -4,6 +4,7 @@ use super::Operands;
 use super::block::{self, Micro, Scratch};
 use super::micro::{self, Call, Tile};
 use crate::element::Element;
+use crate::pool::Worker;
 use crate::simd::avx512::Avx512;
 
 /// Rows of a full tile.
@@ -14,9 +15,9 @@ pub(super) const WIDTH: usize = 3;
 /// # Safety
 /// The CPU has AVX-512; the rest is the body's contract.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-pub(super) unsafe fn run<T: Element>(o: &Operands<T>, scratch: &Scratch<T>, index: usize) {
+pub(super) unsafe fn run<T: Element>(o: &Operands<T>, scratch: &Scratch<T>, w: &Worker<'_>) {
     // SAFETY: this function's contract is the body's, and `choose` is this tier's.
-    unsafe { block::body::<T::Vec<Avx512>>(o, scratch, index, choose::<T> as Micro<T>) }
+    unsafe { block::body::<T::Vec<Avx512>>(o, scratch, w, choose::<T> as Micro<T>) }
 }
 
 /// # Safety

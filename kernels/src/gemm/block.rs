@@ -6,6 +6,7 @@ use super::{Gemm, Operands, pack};
 use crate::element::{Element, Sealed};
 use crate::error::KernelError;
 use crate::memory::Buffer;
+use crate::pool::Worker;
 use crate::simd::Vector;
 use crate::tier::Level;
 
@@ -80,11 +81,16 @@ impl Shape {
 }
 
 /// Packing memory and the division of C, made once for a product that may run many times.
+///
+/// Workers whose blocks lie side by side have the same rows of A: they pack them together, into two places in turn, so
+/// that one meeting a stretch is enough.
 pub(crate) struct Scratch<T: Element> {
     shape: Shape,
+    /// Blocks of C from top to bottom, and from left to right.
     grid: (usize, usize),
-    each: usize,
+    /// Elements of one place for packed A, and of one worker's packed B.
     left: usize,
+    right: usize,
     memory: Buffer<u64>,
     element: std::marker::PhantomData<T>,
 }
@@ -99,15 +105,15 @@ impl<T: Element> Scratch<T> {
             let steps = g.k.min(shape.steps);
             let rows = g.m.min(shape.height::<T>()).next_multiple_of(shape.rows);
             let columns = g.n.min(shape.columns::<T>()).next_multiple_of(shape.width);
-            (grid::shape(g.m, g.n, workers), if shape.packs_left { rows * steps } else { 0 }, columns * steps)
+            let left = if shape.packs_left { rows * steps } else { 0 };
+            (grid::shape(g.m, g.n, workers), left, columns * steps)
         };
-        // Each worker's part starts on a page, so that first touch by the worker places it.
-        let line = 4096 / size_of::<T>();
-        let left = left.next_multiple_of(line);
-        let each = left + right.next_multiple_of(line);
-        let words = (each * workers * size_of::<T>()).div_ceil(8);
-        let element = std::marker::PhantomData;
-        Ok(Self { shape, grid, each, left, memory: Buffer::zeroed(words)?, element })
+        // Each part starts on a page, so that first touch places it.
+        let page = 4096 / size_of::<T>();
+        let (left, right) = (left.next_multiple_of(page), right.next_multiple_of(page));
+        let elements = 2 * grid.0 * left + workers * right;
+        let memory = Buffer::zeroed((elements * size_of::<T>()).div_ceil(8))?;
+        Ok(Self { shape, grid, left, right, memory, element: std::marker::PhantomData })
     }
 
     /// Bytes of packing memory.
@@ -122,12 +128,25 @@ impl<T: Element> Scratch<T> {
         grid::block(g.m, g.n, self.grid, (self.shape.rows, lanes), index)
     }
 
-    /// Packed A and packed B of worker `index`.
-    fn panels(&self, index: usize) -> (*mut T, *mut T) {
-        let start = self.memory.as_ptr().cast_mut().cast::<T>();
-        // Both are inside the buffer, or one past its end and then of length 0.
-        let left = start.wrapping_add(index * self.each);
-        (left, left.wrapping_add(self.left))
+    /// Stretches of rows that the highest block is packed in: every worker goes through so many.
+    fn stretches(&self, g: &Gemm<T>) -> usize {
+        let highest = (0..self.grid.0).map(|down| self.block(g, down * self.grid.1).rows.len()).max();
+        highest.unwrap_or(0).div_ceil(self.shape.height::<T>())
+    }
+
+    /// Where the neighbours of worker `index` pack A in their stretch number `turn`.
+    fn left(&self, index: usize, turn: usize) -> *mut T {
+        // Inside the buffer, or one past its end and then of length 0; as below.
+        self.start().wrapping_add((2 * (index / self.grid.1) + turn % 2) * self.left)
+    }
+
+    /// Where worker `index` packs B.
+    fn right(&self, index: usize) -> *mut T {
+        self.start().wrapping_add(2 * self.grid.0 * self.left + index * self.right)
+    }
+
+    fn start(&self) -> *mut T {
+        self.memory.as_ptr().cast_mut().cast()
     }
 }
 
@@ -142,15 +161,18 @@ pub(super) type Micro<T> = unsafe fn(&Call<T>);
 pub(super) unsafe fn body<V: Vector>(
     o: &Operands<V::Elem>,
     scratch: &Scratch<V::Elem>,
-    index: usize,
+    w: &Worker<'_>,
     micro: Micro<V::Elem>,
 ) {
     let g = &o.g;
     let shape = scratch.shape;
-    let block = scratch.block(g, index);
-    let (left, right) = scratch.panels(index);
+    let block = scratch.block(g, w.index);
+    let (beside, place) = (scratch.grid.1, w.index % scratch.grid.1);
+    let right = scratch.right(w.index);
     let (height, wide) = (shape.height::<V::Elem>(), shape.columns::<V::Elem>());
-    for i0 in block.rows.clone().step_by(height) {
+    let mut turn = 0;
+    for stretch in 0..scratch.stretches(g) {
+        let i0 = (block.rows.start + stretch * height).min(block.rows.end);
         let rows = height.min(block.rows.end - i0);
         // Equal panels instead of full ones and a thin rest.
         let panels = rows.div_ceil(shape.rows);
@@ -159,13 +181,19 @@ pub(super) unsafe fn body<V: Vector>(
             let k = shape.steps.min(g.k - p0);
             // SAFETY: row and step are in A.
             let a = |i: usize| unsafe { o.a.0.add((i0 + panel(i)) * g.lda + p0) };
+            let left = scratch.left(w.index, turn);
             if shape.packs_left {
-                for i in 0..panels {
+                for i in panels * place / beside..panels * (place + 1) / beside {
                     let (from, to) = (panel(i), panel(i + 1));
-                    // SAFETY: the panel's rows and steps are in A; `left` has room for `rows * k`.
+                    // SAFETY: the panel's rows and steps are in A; `left` has room for `rows * k`; nobody else packs
+                    // this panel, and those who read this place two turns ago have met this worker since.
                     unsafe { pack::left::<V>(a(i), g.lda, to - from, k, left.add(from * k)) };
                 }
+                if beside > 1 {
+                    w.barrier();
+                }
             }
+            turn += 1;
             for j0 in block.columns.clone().step_by(wide) {
                 let columns = wide.min(block.columns.end - j0);
                 // SAFETY: the block's steps and columns are in B; `right` has room for them.

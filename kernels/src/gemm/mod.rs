@@ -17,7 +17,7 @@ mod sse;
 
 use crate::element::Element;
 use crate::error::KernelError;
-use crate::pool::{Pool, spread};
+use crate::pool::{Pool, Worker, spread};
 use crate::tier::{Level, Tier, dispatch};
 pub use ergometer_kernels_scalar::Gemm;
 
@@ -49,7 +49,7 @@ pub fn gemm<T: Element>(
     let scratch = Scratch::new(level, g, threads)?;
     let operands = Operands::new(g, a, b, c);
     // SAFETY: `operands` borrows the three matrices until all workers are done, and their extents were checked.
-    spread(pool, |w| unsafe { part(level, &operands, &scratch, w.index) })
+    spread(pool, |w| unsafe { part(level, &operands, &scratch, w) })
 }
 
 fn check(what: &'static str, rows: usize, columns: usize, lead: usize, found: usize) -> Result<(), KernelError> {
@@ -87,24 +87,24 @@ impl<T: Copy> Operands<T> {
     }
 }
 
-/// One worker's block of C.
+/// One worker's block of C. Every worker of the pool calls it: they meet in it.
 ///
 /// # Safety
 /// The matrices of `o` are alive and have the extents that `o.g` says; no other thread writes this block of C, and
 /// `scratch` was made for this level and these extents.
-pub(crate) unsafe fn part<T: Element>(level: Level, o: &Operands<T>, scratch: &Scratch<T>, index: usize) {
+pub(crate) unsafe fn part<T: Element>(level: Level, o: &Operands<T>, scratch: &Scratch<T>, w: &Worker<'_>) {
     if o.g.m == 0 || o.g.n == 0 {
         return;
     }
     if level != Level::Scalar && (o.g.k == 0 || o.g.alpha == T::ZERO) {
         // SAFETY: the block is this worker's by this function's contract.
-        return unsafe { scale(o, &scratch.block(&o.g, index)) };
+        return unsafe { scale(o, &scratch.block(&o.g, w.index)) };
     }
     dispatch!(
         level,
         // SAFETY: as this function's.
-        scalar: unsafe { scalar(o, &scratch.block(&o.g, index)) },
-        run::<T>(o, scratch, index)
+        scalar: unsafe { scalar(o, &scratch.block(&o.g, w.index)) },
+        run::<T>(o, scratch, w)
     );
 }
 

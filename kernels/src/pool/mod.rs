@@ -10,7 +10,7 @@ mod spread;
 
 use crate::topology::Topology;
 use barrier::Barrier;
-pub(crate) use spread::{Place, exceeds_cache, spread};
+pub(crate) use spread::{exceeds_cache, spread};
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

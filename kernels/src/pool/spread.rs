@@ -1,20 +1,14 @@
 //! One call of a kernel: on the calling thread, or on a pool.
 
-use super::{ASSUMED_LAST_LEVEL_BYTES, Pool};
+use super::barrier::Barrier;
+use super::{ASSUMED_LAST_LEVEL_BYTES, Pool, Worker};
 use crate::error::KernelError;
 
-/// A worker's place among all.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) index: usize,
-    pub(crate) of: usize,
-}
-
-/// Runs `part` for every place and waits.
-pub(crate) fn spread(pool: Option<&Pool>, part: impl Fn(Place) + Sync) -> Result<(), KernelError> {
+/// Runs `part` on every worker and waits; without a pool, on the calling thread alone.
+pub(crate) fn spread(pool: Option<&Pool>, part: impl Fn(&Worker<'_>) + Sync) -> Result<(), KernelError> {
     match pool {
-        None => part(Place { index: 0, of: 1 }),
-        Some(pool) => pool.run(|w| part(Place { index: w.index, of: w.of }))?,
+        None => part(&Worker { index: 0, of: 1, barrier: &Barrier::new(1, false) }),
+        Some(pool) => pool.run(part)?,
     }
     Ok(())
 }

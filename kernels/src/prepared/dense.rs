@@ -6,7 +6,7 @@ use crate::element::Element;
 use crate::error::KernelError;
 use crate::gemm::{self, Operands, Scratch};
 use crate::memory::{Buffer, Shared, check_fits};
-use crate::pool::Pool;
+use crate::pool::{Pool, Worker};
 use crate::random::value;
 use crate::stencil::{Grid, Part};
 use crate::tier::Level;
@@ -45,12 +45,12 @@ impl<T: Element + Pod> Gemm<T> {
 }
 
 impl<T: Element + Pod> Work for Gemm<T> {
-    fn execution(&mut self, level: Level, _pool: &Pool) -> impl Fn(u64, usize, usize) + Sync {
+    fn execution(&mut self, level: Level, _pool: &Pool) -> impl Fn(u64, &Worker<'_>) + Sync {
         let operands = Operands::new(&self.g, &self.a, &self.b, &mut self.c);
         let scratch = &self.scratch;
         // SAFETY: the buffers are borrowed by this closure and have the extents of `g`; each worker has its own index,
         // and executions are separated by barriers.
-        move |_, index, _| unsafe { gemm::part(level, &operands, scratch, index) }
+        move |_, w| unsafe { gemm::part(level, &operands, scratch, w) }
     }
 
     fn poison(&mut self, pool: &Pool) -> Result<(), KernelError> {
@@ -89,10 +89,10 @@ impl<T: Element + Pod> Triad<T> {
 }
 
 impl<T: Element + Pod> Work for Triad<T> {
-    fn execution(&mut self, level: Level, pool: &Pool) -> impl Fn(u64, usize, usize) + Sync {
+    fn execution(&mut self, level: Level, pool: &Pool) -> impl Fn(u64, &Worker<'_>) + Sync {
         let stream = triad::streams::<T>(Some(pool), self.a.len());
         let (a, b, c, q) = (Shared::new(&mut self.a), &*self.b, &*self.c, self.q);
-        move |_, index, of| triad::part(level, a, b, c, q, stream, index, of)
+        move |_, w| triad::part(level, a, b, c, q, stream, w.index, w.of)
     }
 
     fn poison(&mut self, pool: &Pool) -> Result<(), KernelError> {
@@ -141,7 +141,7 @@ impl<T: Element + Pod> Stencil<T> {
 }
 
 impl<T: Element + Pod> Work for Stencil<T> {
-    fn execution(&mut self, level: Level, pool: &Pool) -> impl Fn(u64, usize, usize) + Sync {
+    fn execution(&mut self, level: Level, pool: &Pool) -> impl Fn(u64, &Worker<'_>) + Sync {
         let stream = crate::pool::exceeds_cache(Some(pool), 2 * self.boxes[0].len() * size_of::<T>());
         let [c0, c1] = FACTORS.map(T::from_f64);
         let now = self.now;
@@ -151,8 +151,8 @@ impl<T: Element + Pod> Work for Stencil<T> {
         let back = Part::whole(self.grid, second, first, c0, c1, stream);
         // SAFETY: both boxes are borrowed by the returned value and have the grid's points; workers write disjoint
         // parts, and barriers separate the executions, between which the boxes change roles.
-        move |i, index, of| unsafe {
-            stencil::part(level, if (i as usize + now).is_multiple_of(2) { &there } else { &back }, index, of)
+        move |i, w| unsafe {
+            stencil::part(level, if (i as usize + now).is_multiple_of(2) { &there } else { &back }, w.index, w.of)
         }
     }
 
@@ -204,9 +204,9 @@ impl<T: Element + Pod> Dist<T> {
 }
 
 impl<T: Element + Pod> Work for Dist<T> {
-    fn execution(&mut self, level: Level, _pool: &Pool) -> impl Fn(u64, usize, usize) + Sync {
+    fn execution(&mut self, level: Level, _pool: &Pool) -> impl Fn(u64, &Worker<'_>) + Sync {
         let (points, dim, out) = (&*self.points, self.dim, Shared::new(&mut self.out));
-        move |_, index, of| dist::part(level, points, dim, out, index, of)
+        move |_, w| dist::part(level, points, dim, out, w.index, w.of)
     }
 
     fn poison(&mut self, pool: &Pool) -> Result<(), KernelError> {

@@ -8,7 +8,7 @@ mod sparse;
 
 use crate::element::Element;
 use crate::error::KernelError;
-use crate::pool::Pool;
+use crate::pool::{Pool, Worker};
 use crate::tier::{Level, Tier};
 use ergometer_record::{Kernel, KernelSpec, Precision};
 use std::sync::Arc;
@@ -91,10 +91,10 @@ fn boxed<W: Work + 'static>(work: W, tier: Tier, pool: &Arc<Pool>) -> Result<Box
 
 /// A kernel's operands: what differs between the kernels.
 trait Work: Send {
-    /// One worker's share of one execution, as a function of (number of the execution, index, workers).
+    /// One worker's share of one execution, as a function of the execution's number and the worker.
     ///
-    /// Each (execution, index) is called once, by one thread, and the executions are separated by barriers.
-    fn execution(&mut self, level: Level, pool: &Pool) -> impl Fn(u64, usize, usize) + Sync;
+    /// Each worker calls it once an execution, and barriers separate the executions.
+    fn execution(&mut self, level: Level, pool: &Pool) -> impl Fn(u64, &Worker<'_>) + Sync;
     /// `iterations` executions were run.
     fn ran(&mut self, _iterations: u64) {}
     /// Overwrites the outputs with NaN.
@@ -123,7 +123,7 @@ impl<W: Work> Prepared for Job<W> {
         let execution = self.work.execution(self.level, &self.pool);
         self.pool.run(|w| {
             for i in 0..iterations {
-                execution(i, w.index, w.of);
+                execution(i, w);
                 w.barrier();
             }
         })?;

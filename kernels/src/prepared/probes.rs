@@ -4,7 +4,7 @@ use super::{SEED, Work, extent};
 use crate::element::Element;
 use crate::error::KernelError;
 use crate::memory::{Buffer, Shared, check_fits, share};
-use crate::pool::{Pool, exceeds_cache};
+use crate::pool::{Pool, Worker, exceeds_cache};
 use crate::probe::{self, chase};
 use crate::random::value;
 use crate::tier::Level;
@@ -57,10 +57,10 @@ impl<T> Fma<T> {
 }
 
 impl<T: Element> Work for Fma<T> {
-    fn execution(&mut self, level: Level, _pool: &Pool) -> impl Fn(u64, usize, usize) + Sync {
+    fn execution(&mut self, level: Level, _pool: &Pool) -> impl Fn(u64, &Worker<'_>) + Sync {
         let count = self.count;
-        move |_, _, of| {
-            black_box(probe::fma::<T>(level, count.div_ceil(of as u64)));
+        move |_, w| {
+            black_box(probe::fma::<T>(level, count.div_ceil(w.of as u64)));
         }
     }
     nothing_to_check!();
@@ -79,10 +79,10 @@ impl<T: Element + Pod> Read<T> {
 }
 
 impl<T: Element + Pod> Work for Read<T> {
-    fn execution(&mut self, level: Level, _pool: &Pool) -> impl Fn(u64, usize, usize) + Sync {
+    fn execution(&mut self, level: Level, _pool: &Pool) -> impl Fn(u64, &Worker<'_>) + Sync {
         let values = &*self.values;
-        move |_, index, of| {
-            black_box(probe::read(level, &values[share(values.len(), index, of, GRAIN)]));
+        move |_, w| {
+            black_box(probe::read(level, &values[share(values.len(), w.index, w.of, GRAIN)]));
         }
     }
     nothing_to_check!();
@@ -104,11 +104,11 @@ impl<T: Element + Pod> Copy<T> {
 }
 
 impl<T: Element + Pod> Work for Copy<T> {
-    fn execution(&mut self, level: Level, pool: &Pool) -> impl Fn(u64, usize, usize) + Sync {
+    fn execution(&mut self, level: Level, pool: &Pool) -> impl Fn(u64, &Worker<'_>) + Sync {
         let stream = exceeds_cache(Some(pool), 2 * size_of_val(&*self.from));
         let (from, to) = (&*self.from, Shared::new(&mut self.to));
-        move |_, index, of| {
-            let range = share(from.len(), index, of, GRAIN);
+        move |_, w| {
+            let range = share(from.len(), w.index, w.of, GRAIN);
             // SAFETY: shares of different workers don't overlap.
             probe::copy(level, unsafe { to.range(range.clone()) }, &from[range], stream);
         }
@@ -146,10 +146,10 @@ impl Chase {
 }
 
 impl Work for Chase {
-    fn execution(&mut self, _level: Level, _pool: &Pool) -> impl Fn(u64, usize, usize) + Sync {
+    fn execution(&mut self, _level: Level, _pool: &Pool) -> impl Fn(u64, &Worker<'_>) + Sync {
         let (chain, at) = (&*self.chain, &self.at);
-        move |_, index, _| {
-            if index == 0 {
+        move |_, w| {
+            if w.index == 0 {
                 at.store(chase::follow(chain, at.load(Relaxed), chain.len() / chase::STRIDE), Relaxed);
             }
         }
@@ -164,8 +164,8 @@ impl Work for Chase {
 pub(super) struct Empty;
 
 impl Work for Empty {
-    fn execution(&mut self, _level: Level, _pool: &Pool) -> impl Fn(u64, usize, usize) + Sync {
-        |_, _, _| ()
+    fn execution(&mut self, _level: Level, _pool: &Pool) -> impl Fn(u64, &Worker<'_>) + Sync {
+        |_, _| ()
     }
     nothing_to_check!();
 }

@@ -4,7 +4,7 @@ use super::{SEED, Work};
 use crate::element::Element;
 use crate::error::KernelError;
 use crate::monte_carlo;
-use crate::pool::Pool;
+use crate::pool::{Pool, Worker};
 use crate::random::hash;
 use crate::tier::Level;
 use ergometer_record::{KernelSpec, Size, philox};
@@ -34,10 +34,10 @@ impl<T: Element> MonteCarlo<T> {
 }
 
 impl<T: Element> Work for MonteCarlo<T> {
-    fn execution(&mut self, level: Level, _pool: &Pool) -> impl Fn(u64, usize, usize) + Sync {
+    fn execution(&mut self, level: Level, _pool: &Pool) -> impl Fn(u64, &Worker<'_>) + Sync {
         let (blocks, total) = (self.blocks, &self.total);
-        move |_, index, of| {
-            total.fetch_add(monte_carlo::part::<T>(level, SEED, 0, blocks, index, of), Relaxed);
+        move |_, w| {
+            total.fetch_add(monte_carlo::part::<T>(level, SEED, 0, blocks, w.index, w.of), Relaxed);
         }
     }
 

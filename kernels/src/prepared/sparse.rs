@@ -5,7 +5,7 @@ use super::{SEED, Work};
 use crate::element::Element;
 use crate::error::KernelError;
 use crate::memory::{Buffer, Shared, check_fits};
-use crate::pool::Pool;
+use crate::pool::{Pool, Worker};
 use crate::random::value;
 use crate::spmv_coo::{self, Coo};
 use crate::spmv_csr::{self, Csr};
@@ -60,7 +60,7 @@ impl<T: Element + Pod> Spmv<T> {
 }
 
 impl<T: Element + Pod> Work for Spmv<T> {
-    fn execution(&mut self, level: Level, _pool: &Pool) -> impl Fn(u64, usize, usize) + Sync {
+    fn execution(&mut self, level: Level, _pool: &Pool) -> impl Fn(u64, &Worker<'_>) + Sync {
         let n = self.x.len();
         let (x, y) = (&*self.x, Shared::new(&mut self.y));
         let (columns, values) = (&*self.columns, &*self.values);
@@ -71,12 +71,12 @@ impl<T: Element + Pod> Work for Spmv<T> {
                 Format::Coordinates(rows) => (None, Some(Coo::checked_before([n, n], rows, columns, values))),
             }
         };
-        move |_, index, of| {
+        move |_, w| {
             if let Some(matrix) = &csr {
-                spmv_csr::part(level, matrix, x, y, index, of);
+                spmv_csr::part(level, matrix, x, y, w.index, w.of);
             }
             if let Some(matrix) = &coo {
-                spmv_coo::part(level, matrix, x, y, index, of);
+                spmv_coo::part(level, matrix, x, y, w.index, w.of);
             }
         }
     }

@@ -11,7 +11,7 @@
 use super::{Grid, Part, cut, sweep};
 use crate::element::Element;
 use crate::error::KernelError;
-use crate::pool::{Place, Pool};
+use crate::pool::{Pool, Worker, spread};
 use crate::tier::{Level, Tier};
 use std::ops::Range;
 
@@ -43,7 +43,7 @@ pub fn stencil_sweeps<T: Element>(
     let (u, out) = (u.as_mut_ptr(), out.as_mut_ptr());
     let there = Part::whole(grid, u.cast_const(), out, c0, c1, false);
     let back = Part::whole(grid, out.cast_const(), u, c0, c1, false);
-    let work = |place: Place, wait: &dyn Fn()| {
+    spread(pool, |w| {
         let mut done = 0;
         while done < steps {
             let depth = DEPTH.min(steps - done);
@@ -51,15 +51,10 @@ pub fn stencil_sweeps<T: Element>(
                 Pass { level, sweeps: if done.is_multiple_of(2) { [&there, &back] } else { [&back, &there] }, depth };
             // SAFETY: both boxes have the grid's points and stay borrowed until all workers are done; every worker runs the
             // same passes and meets the others between phases.
-            unsafe { pass.run(place, wait) };
+            unsafe { pass.run(w) };
             done += depth;
         }
-    };
-    match pool {
-        None => work(Place { index: 0, of: 1 }, &|| ()),
-        Some(pool) => pool.run(|w| work(Place { index: w.index, of: w.of }, &|| w.barrier()))?,
-    }
-    Ok(())
+    })
 }
 
 /// Some sweeps over the whole box.
@@ -73,23 +68,23 @@ struct Pass<'a, T> {
 impl<T: Element> Pass<'_, T> {
     /// # Safety
     /// The boxes are alive, and all workers run this pass with the same `of`.
-    unsafe fn run(&self, place: Place, wait: &dyn Fn()) {
+    unsafe fn run(&self, w: &Worker<'_>) {
         let planes = &self.sweeps[0].z;
         // Shares so thick that triangles do not meet; other workers only wait.
-        let of = (planes.len() / (2 * self.depth)).clamp(1, place.of);
-        if place.index < of {
-            let mine = cut(planes, place.index, of);
+        let of = (planes.len() / (2 * self.depth)).clamp(1, w.of);
+        if w.index < of {
+            let mine = cut(planes, w.index, of);
             let shrink = |edge: usize, s: usize| if edge == planes.start || edge == planes.end { 0 } else { s };
             // SAFETY: what a sweep leaves out at a border is what the next one there would need from the neighbour.
             unsafe { self.skewed(|s| mine.start + shrink(mine.start, s)..mine.end - shrink(mine.end, s)) };
         }
-        wait();
-        if place.index + 1 < of {
-            let border = cut(planes, place.index, of).end;
+        w.barrier();
+        if w.index + 1 < of {
+            let border = cut(planes, w.index, of).end;
             // SAFETY: everything around the triangle is done, and triangles do not meet.
             unsafe { self.skewed(|s| border - s..border + s) };
         }
-        wait();
+        w.barrier();
     }
 
     /// Sweep `s` of the planes `planes(s)`, whose ends move by at most one a sweep, for all `s`.
