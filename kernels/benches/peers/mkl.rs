@@ -54,7 +54,7 @@ pub(crate) struct Mkl {
     uniform: Uniform,
 }
 
-/// The generators that are compared: Philox, and those that were fastest on some machine with some instruction set.
+/// The generators that are compared: Philox first, then those that were fastest on some machine with some instruction set.
 pub(crate) const GENERATORS: [(&str, c_int); 5] = [
     ("Philox4x32-10", 16 << 20),
     ("ARS-5", 15 << 20),

@@ -86,20 +86,26 @@ unsafe fn stretch<T: Element, P: PhiloxLanes>(seed: u64, first: u64, end: u64) -
     let mut count = 0;
     // SAFETY: the tier is the caller's to guarantee.
     unsafe {
-        let wide = keys.map(|key| key.map(|word| P::splat(word.into())));
-        let factors = MULTIPLIERS.map(|m| P::splat(m.into()));
+        let mut wide = [[P::splat(0); 2]; ROUNDS];
+        for (wide, key) in wide.iter_mut().zip(&keys) {
+            *wide = [P::splat(key[0].into()), P::splat(key[1].into())];
+        }
+        let factors = [P::splat(MULTIPLIERS[0].into()), P::splat(MULTIPLIERS[1].into())];
         let third = P::splat((product >> 32) ^ u64::from(keys[1][1]));
         let fourth = P::splat(product & u64::from(u32::MAX));
         let more = P::splat(u64::from(MULTIPLIERS[0]) * step);
         // The low words don't wrap within the stretch, so that the sums are the 64-bit products.
-        let mut products: [P; GROUPS] =
-            std::array::from_fn(|g| P::count_from(first + (g * P::LANES) as u64).mul_low(factors[0]));
+        let mut products = [P::splat(0); GROUPS];
+        for (g, product) in products.iter_mut().enumerate() {
+            *product = P::count_from(first + (g * P::LANES) as u64).mul_low(factors[0]);
+        }
         for _ in 0..(end - first) / step {
             // Only the low half of a multiplicand counts, so that high halves may hold rubbish.
-            let mut state = products.map(|p0| {
+            let mut state = [[fourth; 4]; GROUPS];
+            for (c, p0) in state.iter_mut().zip(products) {
                 let p1 = p0.high().xor(wide[0][1]).mul_low(factors[1]);
-                [p1.high().xor(wide[1][0]), p1, p0.xor(third), fourth]
-            });
+                *c = [p1.high().xor(wide[1][0]), p1, p0.xor(third), fourth];
+            }
             for key in &wide[2..] {
                 for c in &mut state {
                     let (p0, p1) = (c[0].mul_low(factors[0]), c[2].mul_low(factors[1]));

@@ -161,7 +161,11 @@ macro_rules! avx2 {
                             (_mm256_loadu_si256(p.add(i).cast()), _mm256_loadu_si256(p.add(i + 1).cast()));
                         (_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(here, next))) as u32) << i
                     };
-                    !(0..4).fold(0, |bits, eight| bits | same(8 * eight))
+                    let mut equal = 0;
+                    for eight in 0..4 {
+                        equal |= same(8 * eight);
+                    }
+                    !equal
                 }
             }
             #[inline(always)]

@@ -4,6 +4,10 @@
 //! one per tier, under `#[target_feature]`. Every method is unsafe for one reason: the CPU must have the tier's
 //! features, and the caller's `#[target_feature]` (reached through a `Level`) is what guarantees it. Methods with
 //! pointers add their own conditions.
+//!
+//! Bodies use plain loops: a closure that an iterator or `array::map` does not inline is a function without the tier's
+//! features, in which each intrinsic becomes a call (once ten times slower). `.ci/intrinsics-are-inlined` looks for such
+//! functions.
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;

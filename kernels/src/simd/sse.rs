@@ -146,7 +146,11 @@ macro_rules! sse {
                         let (here, next) = (_mm_loadu_si128(p.add(i).cast()), _mm_loadu_si128(p.add(i + 1).cast()));
                         (_mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(here, next))) as u32) << i
                     };
-                    !(0..8).fold(0, |bits, four| bits | same(4 * four))
+                    let mut equal = 0;
+                    for four in 0..8 {
+                        equal |= same(4 * four);
+                    }
+                    !equal
                 }
             }
             #[inline(always)]

@@ -12,7 +12,8 @@ use std::arch::x86_64::*;
 pub(super) unsafe fn four_f32(from: *const f32, ldf: usize, to: *mut f32, ldt: usize) {
     // SAFETY: by this function's contract.
     unsafe {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|r| _mm_loadu_ps(from.add(r * ldf)));
+        let (a, b) = (_mm_loadu_ps(from), _mm_loadu_ps(from.add(ldf)));
+        let (c, d) = (_mm_loadu_ps(from.add(2 * ldf)), _mm_loadu_ps(from.add(3 * ldf)));
         let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
         _mm_storeu_ps(to, _mm_movelh_ps(ab, cd));
         _mm_storeu_ps(to.add(ldt), _mm_movehl_ps(cd, ab));

@@ -48,20 +48,16 @@ pub(crate) unsafe fn four<V: Vector, const N: usize>(
     unsafe {
         ahead::<V, _>(values, 4 * N * size_of::<V::Elem>());
         ahead::<V, _>(columns, 4 * N * size_of::<u32>());
-        std::array::from_fn(|r| {
+        let mut results = [<V::Elem as Sealed>::ZERO; 4];
+        for (r, result) in results.iter_mut().enumerate() {
             let mut sums = [<V::Elem as Sealed>::ZERO; 2];
-            let add = |i: usize, sum| {
+            for i in 0..N {
                 let at = r * N + i;
-                V::mul_add_indexed(*values.add(at), x, *columns.add(at), sum)
-            };
-            for pair in 0..N / 2 {
-                sums = [add(2 * pair, sums[0]), add(2 * pair + 1, sums[1])];
+                sums[i % 2] = V::mul_add_indexed(*values.add(at), x, *columns.add(at), sums[i % 2]);
             }
-            if N % 2 == 1 {
-                sums[0] = add(N - 1, sums[0]);
-            }
-            sums[0] + sums[1]
-        })
+            *result = sums[0] + sums[1];
+        }
+        results
     }
 }
 
@@ -95,7 +91,9 @@ pub(crate) unsafe fn dot<V: Vector, const FAR: bool>(
                 for (j, sum) in vectors.iter_mut().enumerate() {
                     let at = i + j * V::LANES;
                     *sum = V::load(values.add(at)).mul_add(V::gather(x, columns.add(at)), *sum);
-                    (at..at + V::LANES).for_each(later);
+                    for i in at..at + V::LANES {
+                        later(i);
+                    }
                 }
                 i += 2 * V::LANES;
             }
