@@ -11,6 +11,12 @@
 //! An algorithm is written once, over a small vector trait (`simd`), and compiled once a tier. To add a kernel: a folder
 //! beside the others, a file in `prepared`, a line in [`prepared::prepare`].
 
+// The bodies over vectors have no tier to be compiled for elsewhere.
+#![cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, unused_imports, unused_macros, unused_variables, unreachable_code)
+)]
+
 pub mod dist;
 mod element;
 pub mod error;

@@ -39,7 +39,7 @@ pub(super) struct Shape {
 impl Shape {
     pub(super) fn of<T>(level: Level, g: &Gemm<T>) -> Self {
         let per = |bytes: usize| bytes / size_of::<T>();
-        let (rows, vectors, lanes, steps) = match level {
+        let (rows, vectors, lanes, steps): (usize, usize, usize, usize) = match level {
             Level::Scalar => {
                 return Self {
                     rows: 1,
