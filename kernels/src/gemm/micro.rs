@@ -116,20 +116,58 @@ pub(super) unsafe fn tile<V: Vector, const R: usize, const W: usize, const PACKE
     }
 }
 
-/// Calls `$tile` with rows, vectors and "A is packed" as constants: a tier's choice among its micro-kernels.
-macro_rules! choose {
-    ($tile:ident::<$t:ident>[$($r:literal)*] x $w:tt, $call:ident) => {
-        match $call.rows {
-            $($r => micro::choose!(@ $tile $t $r $w $call),)*
-            _ => unreachable!("a tile has at most so many rows"),
+/// What a tier's file has beside its numbers: `run`, one worker's block, and the micro-kernels that it chooses among, which
+/// have rows, vectors and "A is packed" as constants.
+macro_rules! tier {
+    ($isa:ty, $features:literal, [$($r:literal)*] x $w:tt) => {
+        use super::Operands;
+        use super::block::{self, Micro, Scratch};
+        use super::micro::{self, Call, Tile};
+        use crate::element::Element;
+        use crate::pool::Worker;
+
+        /// # Safety
+        /// The CPU has the tier; the rest is the body's contract.
+        #[target_feature(enable = $features)]
+        pub(super) unsafe fn run<T: Element>(o: &Operands<T>, scratch: &Scratch<T>, w: &Worker<'_>) {
+            // SAFETY: this function's contract is the body's, and `choose` is this tier's.
+            unsafe { block::body::<T::Vec<$isa>>(o, scratch, w, choose::<T> as Micro<T>) }
+        }
+
+        /// # Safety
+        /// As [`micro::tile`].
+        #[inline(never)]
+        #[target_feature(enable = $features)]
+        unsafe fn tile<T: Element, const R: usize, const W: usize, const PACKED: bool>(
+            k: usize,
+            a: *const T,
+            lda: usize,
+            b: *const T,
+            next: (*const T, usize),
+            t: &Tile<T>,
+        ) {
+            // SAFETY: this function's contract is the tile's.
+            unsafe { micro::tile::<T::Vec<$isa>, R, W, PACKED>(k, a, lda, b, next, t) }
+        }
+
+        /// # Safety
+        /// As [`micro::tile`], with 1 to [`ROWS`] rows and 1 to [`WIDTH`] vectors.
+        unsafe fn choose<T: Element>(call: &Call<T>) {
+            // SAFETY: `run` is entered only where the CPU has the tier; the rest is this function's contract.
+            unsafe {
+                match call.rows {
+                    $($r => micro::tier!(@ $r $w call),)*
+                    _ => unreachable!("a tile has at most so many rows"),
+                }
+            }
         }
     };
-    (@ $tile:ident $t:ident $r:literal [$($w:literal)*] $call:ident) => {
+    (@ $r:literal [$($w:literal)*] $call:ident) => {
         match ($call.vectors, $call.packed) {
-            $(($w, true) => $tile::<$t, $r, $w, true>($call.k, $call.a, $call.lda, $call.b, $call.next, &$call.tile),
-            ($w, false) => $tile::<$t, $r, $w, false>($call.k, $call.a, $call.lda, $call.b, $call.next, &$call.tile),)*
+            $(($w, true) => tile::<T, $r, $w, true>($call.k, $call.a, $call.lda, $call.b, $call.next, &$call.tile),
+            ($w, false) => tile::<T, $r, $w, false>($call.k, $call.a, $call.lda, $call.b, $call.next, &$call.tile),)*
             _ => unreachable!("a tile has at most so many vectors"),
         }
     };
 }
-pub(super) use choose;
+pub(super) use tier;

@@ -1,10 +1,5 @@
 //! GEMM for SSE2: tiles of 6 rows x 2 vectors; 12 sums, 2 vectors of B, 1 of A and 1 product fill the 16 registers.
 
-use super::Operands;
-use super::block::{self, Micro, Scratch};
-use super::micro::{self, Call, Tile};
-use crate::element::Element;
-use crate::pool::Worker;
 use crate::simd::sse::Sse;
 
 /// Rows of a full tile.
@@ -12,33 +7,4 @@ pub(super) const ROWS: usize = 6;
 /// Vectors of a full tile.
 pub(super) const WIDTH: usize = 2;
 
-/// # Safety
-/// The CPU has SSE2; the rest is the body's contract.
-#[target_feature(enable = "sse2")]
-pub(super) unsafe fn run<T: Element>(o: &Operands<T>, scratch: &Scratch<T>, w: &Worker<'_>) {
-    // SAFETY: this function's contract is the body's, and `choose` is this tier's.
-    unsafe { block::body::<T::Vec<Sse>>(o, scratch, w, choose::<T> as Micro<T>) }
-}
-
-/// # Safety
-/// As [`micro::tile`].
-#[inline(never)]
-#[target_feature(enable = "sse2")]
-unsafe fn tile<T: Element, const R: usize, const W: usize, const PACKED: bool>(
-    k: usize,
-    a: *const T,
-    lda: usize,
-    b: *const T,
-    next: (*const T, usize),
-    t: &Tile<T>,
-) {
-    // SAFETY: this function's contract is the tile's.
-    unsafe { micro::tile::<T::Vec<Sse>, R, W, PACKED>(k, a, lda, b, next, t) }
-}
-
-/// # Safety
-/// As [`micro::tile`], with 1 to [`ROWS`] rows and 1 to [`WIDTH`] vectors.
-unsafe fn choose<T: Element>(call: &Call<T>) {
-    // SAFETY: `run` is entered only where the CPU has the tier; the rest is this function's contract.
-    unsafe { micro::choose!(tile::<T>[1 2 3 4 5 6] x [1 2], call) }
-}
+super::micro::tier!(Sse, "sse2", [1 2 3 4 5 6] x [1 2]);

@@ -1,6 +1,7 @@
 //! AVX2 with FMA: eight f32 or four f64.
 
-use super::{Isa, PhiloxLanes, Vector, transpose};
+use super::shared::{every, fused};
+use super::{Isa, PhiloxLanes, Vector};
 use std::arch::x86_64::*;
 
 /// AVX2 and FMA.
@@ -133,26 +134,6 @@ macro_rules! avx2 {
                 unsafe { Self::collect(base, index) }
             }
             #[inline(always)]
-            unsafe fn mul_add_one(a: $elem, b: $elem, c: $elem) -> $elem {
-                a.mul_add(b, c)
-            }
-            #[inline(always)]
-            unsafe fn mul_add_indexed(value: $elem, x: *const $elem, column: u32, mut sum: $elem) -> $elem {
-                // SAFETY: AVX2 and FMA are there by the trait's contract, and with them FMA; the instruction reads the one
-                // element that the caller has at `column`.
-                unsafe {
-                    std::arch::asm!(
-                        $indexed,
-                        sum = inout(xmm_reg) sum,
-                        value = in(xmm_reg) value,
-                        x = in(reg) x,
-                        column = in(reg) column as usize,
-                        options(pure, readonly, nostack, preserves_flags)
-                    );
-                }
-                sum
-            }
-            #[inline(always)]
             unsafe fn changes(p: *const u32) -> u32 {
                 // SAFETY: AVX2 and FMA are there by the trait's contract; the caller has 33 numbers at `p`.
                 unsafe {
@@ -168,22 +149,8 @@ macro_rules! avx2 {
                     !equal
                 }
             }
-            #[inline(always)]
-            unsafe fn prefetch(p: *const $elem) {
-                // SAFETY: AVX2 and FMA are there by the trait's contract; a prefetch never faults.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
-            }
-            #[inline(always)]
-            unsafe fn prefetch_far(p: *const $elem) {
-                // SAFETY: AVX2 and FMA are there by the trait's contract; a prefetch never faults.
-                unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
-            }
-            const SQUARE: usize = $square;
-            #[inline(always)]
-            unsafe fn transpose(from: *const $elem, ldf: usize, to: *mut $elem, ldt: usize) {
-                // SAFETY: the tier is there by the trait's contract; both squares are the caller's to guarantee.
-                unsafe { transpose::$transpose(from, ldf, to, ldt) }
-            }
+            every!($elem, $square, $transpose);
+            fused!($elem, $indexed);
         }
     };
 }

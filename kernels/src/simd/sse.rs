@@ -1,6 +1,7 @@
 //! SSE2: four f32 or two f64.
 
-use super::{Isa, PhiloxLanes, Vector, transpose};
+use super::shared::every;
+use super::{Isa, PhiloxLanes, Vector};
 use std::arch::x86_64::*;
 
 /// The baseline of x86-64.
@@ -153,22 +154,7 @@ macro_rules! sse {
                     !equal
                 }
             }
-            #[inline(always)]
-            unsafe fn prefetch(p: *const $elem) {
-                // SAFETY: SSE2 is part of x86-64; a prefetch never faults.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
-            }
-            #[inline(always)]
-            unsafe fn prefetch_far(p: *const $elem) {
-                // SAFETY: SSE2 is part of x86-64; a prefetch never faults.
-                unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
-            }
-            const SQUARE: usize = $square;
-            #[inline(always)]
-            unsafe fn transpose(from: *const $elem, ldf: usize, to: *mut $elem, ldt: usize) {
-                // SAFETY: the tier is there by the trait's contract; both squares are the caller's to guarantee.
-                unsafe { transpose::$transpose(from, ldf, to, ldt) }
-            }
+            every!($elem, $square, $transpose);
         }
     };
 }
